@@ -1,0 +1,38 @@
+/**
+ * Small copies and comparisons between ranges of Buffers, whether they lie in shared or in private memory.
+ *
+ * Measured on Node 24 (bench/micro-table.ts): Buffer.copy and Buffer.compare cost about 40 and 110 ns whatever the length, an
+ * unrolled loop over bytes 0.8 ns per byte. Making a view or subarray costs 20 to 48 ns, so none is made.
+ */
+
+const COPY_LOOP_LIMIT = 48;
+const COMPARE_LOOP_LIMIT = 128;
+
+/** Copies `length` bytes from `src` to `dst`. Ranges of the same buffer must not overlap. */
+export function copyInto(dst: Buffer, dstStart: number, src: Buffer, srcStart: number, length: number): void {
+  if (length > COPY_LOOP_LIMIT) {
+    src.copy(dst, dstStart, srcStart, srcStart + length);
+    return;
+  }
+  let i = 0;
+  for (; i + 8 <= length; i += 8) {
+    const to = dstStart + i;
+    const from = srcStart + i;
+    dst[to] = src[from];
+    dst[to + 1] = src[from + 1];
+    dst[to + 2] = src[from + 2];
+    dst[to + 3] = src[from + 3];
+    dst[to + 4] = src[from + 4];
+    dst[to + 5] = src[from + 5];
+    dst[to + 6] = src[from + 6];
+    dst[to + 7] = src[from + 7];
+  }
+  for (; i < length; i++) dst[dstStart + i] = src[srcStart + i];
+}
+
+/** True: the `length` bytes of `a` and `b` at these places are the same. */
+export function equalBytes(a: Buffer, aStart: number, b: Buffer, bStart: number, length: number): boolean {
+  if (length > COMPARE_LOOP_LIMIT) return a.compare(b, bStart, bStart + length, aStart, aStart + length) === 0;
+  for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
+  return true;
+}

@@ -1,0 +1,330 @@
+/**
+ * What every thread may know of every connection: one fixed-size record per connection in shared memory.
+ *
+ *   head     Int32 per worker:  [ open records | records ever used (upper bound for readers) ]
+ *   records  worker 0: record 0, 1, 2 …; worker 1: …      record number = worker * recordsPerWorker + place
+ *   record   1024 bytes:
+ *     0..63    Int32: sequence, state, kill word, flags, db, command row, fd, resp, lengths of the six texts
+ *     64..127  Float64: id, created ms, last used ms, query bytes, output bytes, total bytes
+ *     128..    texts, each in its own field: addr, laddr, name, libName, libVersion, user
+ *
+ * The worker that has the connection writes its record; any thread reads, and may set the kill word.
+ * Invariant 1: state, id and texts change only while the sequence word is odd; a reader that saw an odd or a changed
+ *   sequence reads again.
+ * Invariant 2: the kill word holds the low 32 bits of the id that is to be closed, so that a request never meets the next
+ *   connection in the same record.
+ * Invariant 3: numbers outside the sequence (db, times, buffers) are single stores, each true at some moment.
+ */
+const RECORD_BYTES = 1024;
+const RECORD_WORDS = RECORD_BYTES / 4;
+const RECORD_DOUBLES = RECORD_BYTES / 8;
+
+const SEQUENCE = 0;
+const STATE = 1;
+const KILL = 2;
+const FLAGS = 3;
+const DB = 4;
+const COMMAND = 5;
+const FD = 6;
+const RESP = 7;
+const LENGTHS = 8;
+
+const D_ID = 8;
+const D_CREATED = 9;
+const D_LAST = 10;
+const D_QUERY = 11;
+const D_OUTPUT = 12;
+const D_TOTAL = 13;
+
+/** Offset and room of each text in a record. */
+const TEXTS = {
+  addr: { index: 0, at: 128, room: 160 },
+  laddr: { index: 1, at: 288, room: 160 },
+  name: { index: 2, at: 448, room: 256 },
+  libName: { index: 3, at: 704, room: 128 },
+  libVersion: { index: 4, at: 832, room: 64 },
+  user: { index: 5, at: 896, room: 128 },
+} as const;
+type TextName = keyof typeof TEXTS;
+
+const STATE_FREE = 0;
+const STATE_OPEN = 1;
+
+const HEAD_WORDS_PER_WORKER = 16;
+const HEAD_OPEN = 0;
+const HEAD_USED = 1;
+
+/** A write takes about a microsecond; a reader gives up after some milliseconds of an unfinished one. */
+const READ_ATTEMPTS = 100_000;
+
+/** State bits of a connection, shown as letters in CLIENT LIST's flags. */
+export const CLIENT_FLAG = {
+  unixSocket: 1 << 0,
+  closing: 1 << 1,
+  noEvict: 1 << 2,
+  noTouch: 1 << 3,
+  waiting: 1 << 4,
+} as const;
+
+export interface ClientRecordsMemory {
+  head: SharedArrayBuffer;
+  records: SharedArrayBuffer;
+  workers: number;
+  recordsPerWorker: number;
+}
+
+/** The changeable texts of a connection; latin1, cut to the room they have in the record. */
+export interface ClientTexts {
+  name?: string;
+  libName?: string;
+  libVersion?: string;
+  user?: string;
+}
+
+export interface ClientOpening {
+  id: number;
+  addr: string;
+  laddr: string;
+  fd: number;
+  nowMs: number;
+  isUnixSocket?: boolean;
+}
+
+/** One consistent reading of a record. */
+export interface ClientInfo {
+  record: number;
+  id: number;
+  addr: string;
+  laddr: string;
+  name: string;
+  libName: string;
+  libVersion: string;
+  user: string;
+  fd: number;
+  createdMs: number;
+  lastMs: number;
+  flags: number;
+  db: number;
+  resp: number;
+  commandRow: number;
+  queryBytes: number;
+  outputBytes: number;
+  totalBytes: number;
+}
+
+/** Shared memory for `workers` × `recordsPerWorker` connections; committed as records are used. */
+export function createClientRecords(workers: number, recordsPerWorker: number): ClientRecordsMemory {
+  return {
+    head: new SharedArrayBuffer(workers * HEAD_WORDS_PER_WORKER * 4),
+    records: new SharedArrayBuffer(workers * recordsPerWorker * RECORD_BYTES),
+    workers,
+    recordsPerWorker,
+  };
+}
+
+export class ClientRecords {
+  private readonly head: Int32Array;
+  private readonly i32: Int32Array;
+  private readonly f64: Float64Array;
+  private readonly bytes: Buffer;
+  private readonly workers: number;
+  private readonly perWorker: number;
+  private readonly worker: number;
+  /** Freed places of this worker; only the owner opens and closes, so the list need not be shared. */
+  private readonly free: number[] = [];
+
+  /** `worker`: whose records this object opens and closes; -1 for a thread that only reads. */
+  constructor(memory: ClientRecordsMemory, worker: number) {
+    this.head = new Int32Array(memory.head);
+    this.i32 = new Int32Array(memory.records);
+    this.f64 = new Float64Array(memory.records);
+    this.bytes = Buffer.from(memory.records);
+    this.workers = memory.workers;
+    this.perWorker = memory.recordsPerWorker;
+    this.worker = worker;
+  }
+
+  /** Takes a record for a new connection; -1 when all are in use. */
+  open(opening: ClientOpening): number {
+    const place = this.takePlace();
+    if (place < 0) return -1;
+    const record = this.worker * this.perWorker + place;
+    const w = record * RECORD_WORDS;
+    const d = record * RECORD_DOUBLES;
+    const i32 = this.i32;
+    Atomics.add(i32, w + SEQUENCE, 1);
+    i32[w + STATE] = STATE_OPEN;
+    i32[w + KILL] = 0;
+    i32[w + FLAGS] = opening.isUnixSocket ? CLIENT_FLAG.unixSocket : 0;
+    i32[w + DB] = 0;
+    i32[w + COMMAND] = -1;
+    i32[w + FD] = opening.fd;
+    i32[w + RESP] = 2;
+    this.f64[d + D_ID] = opening.id;
+    this.f64[d + D_CREATED] = opening.nowMs;
+    this.f64[d + D_LAST] = opening.nowMs;
+    this.f64.fill(0, d + D_QUERY, d + D_TOTAL + 1);
+    this.writeText(record, 'addr', opening.addr);
+    this.writeText(record, 'laddr', opening.laddr);
+    this.writeText(record, 'name', '');
+    this.writeText(record, 'libName', '');
+    this.writeText(record, 'libVersion', '');
+    this.writeText(record, 'user', 'default');
+    Atomics.add(i32, w + SEQUENCE, 1);
+    Atomics.add(this.head, this.worker * HEAD_WORDS_PER_WORKER + HEAD_OPEN, 1);
+    return record;
+  }
+
+  private takePlace(): number {
+    const freed = this.free.pop();
+    if (freed !== undefined) return freed;
+    const at = this.worker * HEAD_WORDS_PER_WORKER + HEAD_USED;
+    const used = this.head[at];
+    if (used >= this.perWorker) return -1;
+    Atomics.store(this.head, at, used + 1);
+    return used;
+  }
+
+  close(record: number): void {
+    const w = record * RECORD_WORDS;
+    if (this.i32[w + STATE] !== STATE_OPEN) throw new Error(`client record ${record} is not open`);
+    Atomics.add(this.i32, w + SEQUENCE, 1);
+    this.i32[w + STATE] = STATE_FREE;
+    Atomics.add(this.i32, w + SEQUENCE, 1);
+    Atomics.sub(this.head, this.worker * HEAD_WORDS_PER_WORKER + HEAD_OPEN, 1);
+    this.free.push(record % this.perWorker);
+  }
+
+  /** Once per batch: the connection was used now, by this command in this database. */
+  touch(record: number, nowMs: number, commandRow: number, db: number): void {
+    const w = record * RECORD_WORDS;
+    this.i32[w + COMMAND] = commandRow;
+    this.i32[w + DB] = db;
+    this.f64[record * RECORD_DOUBLES + D_LAST] = nowMs;
+  }
+
+  /** Bytes that the connection holds: unparsed input, output that the kernel has not taken, all its memory. */
+  buffers(record: number, queryBytes: number, outputBytes: number, totalBytes: number): void {
+    const d = record * RECORD_DOUBLES;
+    this.f64[d + D_QUERY] = queryBytes;
+    this.f64[d + D_OUTPUT] = outputBytes;
+    this.f64[d + D_TOTAL] = totalBytes;
+  }
+
+  /** Name, library, user: what CLIENT SETNAME, SETINFO, AUTH and RESET change. */
+  describe(record: number, texts: ClientTexts): void {
+    const w = record * RECORD_WORDS;
+    Atomics.add(this.i32, w + SEQUENCE, 1);
+    if (texts.name !== undefined) this.writeText(record, 'name', texts.name);
+    if (texts.libName !== undefined) this.writeText(record, 'libName', texts.libName);
+    if (texts.libVersion !== undefined) this.writeText(record, 'libVersion', texts.libVersion);
+    if (texts.user !== undefined) this.writeText(record, 'user', texts.user);
+    Atomics.add(this.i32, w + SEQUENCE, 1);
+  }
+
+  setResp(record: number, resp: 2 | 3): void {
+    this.i32[record * RECORD_WORDS + RESP] = resp;
+  }
+
+  setFlag(record: number, flag: number, on: boolean): void {
+    const at = record * RECORD_WORDS + FLAGS;
+    this.i32[at] = on ? this.i32[at] | flag : this.i32[at] & ~flag;
+  }
+
+  /** Any thread: asks the owner to close connection `id`, if it still has this record. Ring the owner's bell afterwards. */
+  kill(record: number, id: number): void {
+    Atomics.store(this.i32, record * RECORD_WORDS + KILL, id | 0);
+  }
+
+  /** The owner, when rung: somebody wants this connection closed. */
+  killWanted(record: number): boolean {
+    const word = Atomics.load(this.i32, record * RECORD_WORDS + KILL);
+    return word !== 0 && word === (this.f64[record * RECORD_DOUBLES + D_ID] | 0);
+  }
+
+  /** The worker that has the connection of a record. */
+  workerOf(record: number): number {
+    return Math.floor(record / this.perWorker);
+  }
+
+  /** Open connections over all workers. */
+  count(): number {
+    let sum = 0;
+    for (let worker = 0; worker < this.workers; worker++) sum += this.countOf(worker);
+    return sum;
+  }
+
+  countOf(worker: number): number {
+    return Atomics.load(this.head, worker * HEAD_WORDS_PER_WORKER + HEAD_OPEN);
+  }
+
+  /** Readings of all open connections, by ascending id. */
+  list(): ClientInfo[] {
+    const result: ClientInfo[] = [];
+    for (let worker = 0; worker < this.workers; worker++) {
+      const used = Atomics.load(this.head, worker * HEAD_WORDS_PER_WORKER + HEAD_USED);
+      for (let place = 0; place < used; place++) {
+        const info = this.read(worker * this.perWorker + place);
+        if (info !== null) result.push(info);
+      }
+    }
+    return result.sort((a, b) => a.id - b.id);
+  }
+
+  /** One consistent reading, or null where no connection is. */
+  read(record: number): ClientInfo | null {
+    const w = record * RECORD_WORDS;
+    for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+      const before = Atomics.load(this.i32, w + SEQUENCE);
+      if ((before & 1) !== 0) {
+        Atomics.pause();
+        continue;
+      }
+      const info = this.i32[w + STATE] === STATE_OPEN ? this.readFields(record) : null;
+      if (Atomics.load(this.i32, w + SEQUENCE) === before) return info;
+    }
+    // the owner stopped in the middle of a write: it is dying, and so is the process
+    return null;
+  }
+
+  private readFields(record: number): ClientInfo {
+    const w = record * RECORD_WORDS;
+    const d = record * RECORD_DOUBLES;
+    const i32 = this.i32;
+    const f64 = this.f64;
+    return {
+      record,
+      id: f64[d + D_ID],
+      addr: this.readText(record, 'addr'),
+      laddr: this.readText(record, 'laddr'),
+      name: this.readText(record, 'name'),
+      libName: this.readText(record, 'libName'),
+      libVersion: this.readText(record, 'libVersion'),
+      user: this.readText(record, 'user'),
+      fd: i32[w + FD],
+      createdMs: f64[d + D_CREATED],
+      lastMs: f64[d + D_LAST],
+      flags: i32[w + FLAGS],
+      db: i32[w + DB],
+      resp: i32[w + RESP],
+      commandRow: i32[w + COMMAND],
+      queryBytes: f64[d + D_QUERY],
+      outputBytes: f64[d + D_OUTPUT],
+      totalBytes: f64[d + D_TOTAL],
+    };
+  }
+
+  private writeText(record: number, name: TextName, text: string): void {
+    const field = TEXTS[name];
+    const written = this.bytes.write(text, record * RECORD_BYTES + field.at, field.room, 'latin1');
+    this.i32[record * RECORD_WORDS + LENGTHS + field.index] = written;
+  }
+
+  private readText(record: number, name: TextName): string {
+    const field = TEXTS[name];
+    const at = record * RECORD_BYTES + field.at;
+    // a torn length is thrown away by the sequence check, but must not read beyond the field before that
+    const length = Math.min(Math.max(this.i32[record * RECORD_WORDS + LENGTHS + field.index], 0), field.room);
+    return this.bytes.toString('latin1', at, at + length);
+  }
+}

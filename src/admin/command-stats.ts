@@ -1,0 +1,96 @@
+/**
+ * Calls, time and failures of every command row, counted by each thread in its own rows.
+ *
+ *   Float64 words:  [ thread 0: row 0: calls, timed calls, their micros, rejected, failed | row 1 … ] [ thread 1 … ] …
+ *                   [ baseline of all rows ]
+ *
+ * Reading a clock twice costs as much as a small command, so a thread may time a sample of its calls only; the time of all
+ * calls is then the mean of the sample times their number.
+ *
+ * Invariant 1: a thread's part has one writer, that thread; everybody reads.
+ * Invariant 2: a reset stores the sums as baseline instead of clearing, so it races with no writer.
+ */
+const CALLS = 0;
+const TIMED_CALLS = 1;
+const TIMED_MICROS = 2;
+const REJECTED = 3;
+const FAILED = 4;
+const FIELDS = 5;
+
+export interface CommandStatsMemory {
+  words: SharedArrayBuffer;
+  rows: number;
+  threads: number;
+}
+
+/** What INFO commandstats shows of one row; `micros` is null while no call was timed. */
+export interface CommandFigures {
+  calls: number;
+  micros: number | null;
+  rejected: number;
+  failed: number;
+}
+
+export function createCommandStats(rows: number, threads: number): CommandStatsMemory {
+  return { words: new SharedArrayBuffer((threads + 1) * rows * FIELDS * 8), rows, threads };
+}
+
+export class CommandStats {
+  private readonly all: Float64Array;
+  private readonly own: Float64Array;
+  private readonly rows: number;
+  private readonly threads: number;
+
+  /** `thread`: 0 … threads-1, the part this object writes to. */
+  constructor(memory: CommandStatsMemory, thread: number) {
+    if (!(thread >= 0 && thread < memory.threads)) throw new Error(`thread ${thread} has no command statistics`);
+    const partBytes = memory.rows * FIELDS * 8;
+    this.all = new Float64Array(memory.words);
+    this.own = new Float64Array(memory.words, thread * partBytes, memory.rows * FIELDS);
+    this.rows = memory.rows;
+    this.threads = memory.threads;
+  }
+
+  /** A command ran. `micros`: how long, 0 where it was not timed. `failed`: it answered an error. */
+  called(row: number, micros: number, failed: boolean): void {
+    const at = row * FIELDS;
+    const own = this.own;
+    own[at + CALLS]++;
+    if (micros > 0) {
+      own[at + TIMED_CALLS]++;
+      own[at + TIMED_MICROS] += micros;
+    }
+    if (failed) own[at + FAILED]++;
+  }
+
+  /** The gate refused a command. */
+  rejected(row: number): void {
+    this.own[row * FIELDS + REJECTED]++;
+  }
+
+  private sum(word: number): number {
+    const stride = this.rows * FIELDS;
+    let sum = -this.all[this.threads * stride + word];
+    for (let thread = 0; thread < this.threads; thread++) sum += this.all[thread * stride + word];
+    return sum;
+  }
+
+  /** The figures of a row since the last reset. */
+  figures(row: number): CommandFigures {
+    const at = row * FIELDS;
+    const calls = this.sum(at + CALLS);
+    const timed = this.sum(at + TIMED_CALLS);
+    return {
+      calls,
+      micros: timed === 0 ? null : (this.sum(at + TIMED_MICROS) / timed) * calls,
+      rejected: this.sum(at + REJECTED),
+      failed: this.sum(at + FAILED),
+    };
+  }
+
+  reset(): void {
+    const words = this.rows * FIELDS;
+    const baseline = this.threads * words;
+    for (let word = 0; word < words; word++) this.all[baseline + word] += this.sum(word);
+  }
+}

@@ -1,0 +1,54 @@
+/** What INFO asks of the thread that renders it; the thread's context has all of it. Everything is a plain read (R7). */
+import type { ClientRecords } from './client-records.ts';
+import type { CommandStats } from './command-stats.ts';
+import type { ErrorStats } from './error-stats.ts';
+import type { ServerCounters } from './server-counters.ts';
+import type { ServerSamples } from './server-samples.ts';
+import type { SettingsStore } from './settings-store.ts';
+
+/** Counts and sizes of one shard. */
+export interface InfoSpace {
+  readonly arena: { liveBytes(): number; committedBytes(): number };
+  count(db: number): number;
+  deadlines(db: number): number;
+}
+
+/** Positions of one shard's journal. */
+export interface InfoJournal {
+  readonly enabled: boolean;
+  head(): number;
+  written(): number;
+  safe(): number;
+  fileBytes(): number;
+}
+
+export interface InfoSource {
+  readonly settings: SettingsStore;
+  readonly clients: ClientRecords;
+  readonly commandStats: CommandStats;
+  readonly errorStats: ErrorStats;
+  readonly counters: ServerCounters;
+  readonly samples: ServerSamples;
+  readonly spaces: readonly InfoSpace[];
+  readonly journals: readonly InfoJournal[];
+  readonly shards: number;
+  readonly workers: number;
+  readonly databases: number;
+  readonly startedMs: number;
+  readonly runId: string;
+  readonly executablePath: string;
+  readonly configFile: string;
+  readonly pid: number;
+  readonly tcpPort: number;
+  readonly listeners: readonly { name: string; bind: string[]; port: number }[];
+  readonly loading: boolean;
+  diskBroken(): boolean;
+  clockMicros(): number;
+  nowMs(): number;
+}
+
+/** A command that commandstats has a line for: its name and the rows that count for it. */
+export interface InfoCommand {
+  name: string;
+  rows: readonly number[];
+}

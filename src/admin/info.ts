@@ -1,0 +1,263 @@
+/**
+ * The text of INFO. A section is a function that writes its fields; a field of Redis's that has no counterpart here is left
+ * out, never invented.
+ */
+import os from 'node:os';
+import { humanBytes } from './human-bytes.ts';
+import type { InfoCommand, InfoSource } from './info-source.ts';
+import type { CounterName } from './server-counters.ts';
+import { REDIS_VERSION, SKEIN_VERSION } from './version.ts';
+
+const SECONDS_PER_DAY = 86_400;
+
+/** Collects `name:value` lines. */
+class Fields {
+  text = '';
+
+  add(name: string, value: string | number): void {
+    this.text += `${name}:${value}\r\n`;
+  }
+
+  bytes(name: string, bytes: number): void {
+    this.add(name, bytes);
+    this.add(`${name}_human`, humanBytes(bytes));
+  }
+}
+
+type Section = (source: InfoSource, fields: Fields, commands: readonly InfoCommand[]) => void;
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  let total = 0;
+  for (const item of items) total += of(item);
+  return total;
+}
+
+/** Data memory in use, over all shards, in bytes. */
+export function usedBytes(source: Pick<InfoSource, 'spaces'>): number {
+  return sum(source.spaces, (space) => space.arena.liveBytes());
+}
+
+function server(source: InfoSource, fields: Fields): void {
+  const uptime = Math.floor((source.nowMs() - source.startedMs) / 1000);
+  const hz = source.settings.number('hz');
+  fields.add('redis_version', REDIS_VERSION);
+  fields.add('skein_version', SKEIN_VERSION);
+  fields.add('redis_mode', 'standalone');
+  fields.add('os', `${os.type()} ${os.release()} ${os.machine()}`);
+  fields.add('arch_bits', 64);
+  fields.add('node_version', process.versions.node);
+  fields.add('process_id', source.pid);
+  fields.add('process_supervised', 'no');
+  fields.add('run_id', source.runId);
+  fields.add('tcp_port', source.tcpPort);
+  fields.add('server_time_usec', source.clockMicros());
+  fields.add('uptime_in_seconds', uptime);
+  fields.add('uptime_in_days', Math.floor(uptime / SECONDS_PER_DAY));
+  fields.add('hz', hz);
+  fields.add('configured_hz', hz);
+  fields.add('lru_clock', Math.floor(source.nowMs() / 1000) & 0xffffff);
+  fields.add('executable', source.executablePath);
+  fields.add('config_file', source.configFile);
+  fields.add('io_threads_active', 0);
+  fields.add('workers', source.workers);
+  fields.add('shards', source.shards);
+  source.listeners.forEach((listener, i) => {
+    const binds = listener.bind.map((address) => `,bind=${address}`).join('');
+    fields.add(`listener${i}`, `name=${listener.name}${binds},port=${listener.port}`);
+  });
+}
+
+function clients(source: InfoSource, fields: Fields): void {
+  const infos = source.clients.list();
+  fields.add('connected_clients', infos.length);
+  fields.add('cluster_connections', 0);
+  fields.add('maxclients', source.settings.number('maxclients'));
+  fields.add('client_recent_max_input_buffer', Math.max(0, ...infos.map((info) => info.queryBytes)));
+  fields.add('client_recent_max_output_buffer', Math.max(0, ...infos.map((info) => info.outputBytes)));
+  fields.add('blocked_clients', 0);
+  for (let worker = 0; worker < source.workers; worker++) {
+    fields.add(`worker${worker}_clients`, source.clients.countOf(worker));
+  }
+}
+
+function ratio(part: number, whole: number): string {
+  return whole === 0 ? '0.00' : (part / whole).toFixed(2);
+}
+
+function memory(source: InfoSource, fields: Fields): void {
+  const used = usedBytes(source);
+  const active = sum(source.spaces, (space) => space.arena.committedBytes());
+  const rss = process.memoryUsage.rss();
+  const peak = source.samples.peakBytes(used);
+  fields.bytes('used_memory', used);
+  fields.bytes('used_memory_rss', rss);
+  fields.bytes('used_memory_peak', peak);
+  fields.add('used_memory_peak_perc', `${ratio(used * 100, peak)}%`);
+  fields.add('allocator_allocated', used);
+  fields.add('allocator_active', active);
+  fields.bytes('total_system_memory', os.totalmem());
+  fields.bytes('maxmemory', source.settings.number('maxmemory'));
+  fields.add('maxmemory_policy', source.settings.text('maxmemory-policy'));
+  fields.add('allocator_frag_ratio', ratio(active, used));
+  fields.add('allocator_frag_bytes', active - used);
+  fields.add('mem_fragmentation_ratio', ratio(rss, used));
+  fields.add('mem_fragmentation_bytes', rss - used);
+  fields.add(
+    'mem_clients_normal',
+    sum(source.clients.list(), (info) => info.totalBytes),
+  );
+  fields.add(
+    'mem_aof_buffer',
+    sum(source.journals, (journal) => journal.head() - journal.written()),
+  );
+  fields.add('mem_allocator', 'skein-arena');
+}
+
+function persistence(source: InfoSource, fields: Fields): void {
+  const { journals } = source;
+  const enabled = journals.some((journal) => journal.enabled);
+  fields.add('loading', source.loading ? 1 : 0);
+  fields.add('rdb_bgsave_in_progress', 0);
+  fields.add('rdb_last_save_time', Math.floor(source.startedMs / 1000));
+  fields.add('aof_enabled', enabled ? 1 : 0);
+  fields.add('aof_rewrite_in_progress', 0);
+  fields.add('aof_last_write_status', source.diskBroken() ? 'err' : 'ok');
+  if (!enabled) return;
+  fields.add(
+    'aof_current_size',
+    sum(journals, (journal) => journal.fileBytes()),
+  );
+  fields.add(
+    'aof_buffer_length',
+    sum(journals, (journal) => journal.head() - journal.written()),
+  );
+  fields.add(
+    'aof_unsafe_bytes',
+    sum(journals, (journal) => journal.head() - journal.safe()),
+  );
+}
+
+/** Fields of the statistics that are one counter each. */
+const PLAIN_STATS: readonly [field: string, counter: CounterName][] = [
+  ['rejected_connections', 'connectionsRejected'],
+  ['expired_keys', 'expiredKeys'],
+  ['expired_time_cap_reached_count', 'expireCyclesCut'],
+  ['evicted_keys', 'evictedKeys'],
+  ['keyspace_hits', 'keyspaceHits'],
+  ['keyspace_misses', 'keyspaceMisses'],
+  ['total_reads_processed', 'readsProcessed'],
+  ['total_writes_processed', 'writesProcessed'],
+  ['client_query_buffer_limit_disconnections', 'inputLimitDisconnections'],
+  ['client_output_buffer_limit_disconnections', 'outputLimitDisconnections'],
+  ['aof_delayed_writes', 'journalDelayedWrites'],
+  ['latch_collisions', 'latchCollisions'],
+  ['latch_waits', 'latchWaits'],
+  ['latch_turns', 'latchTurns'],
+  ['forwarded_commands', 'forwardedCommands'],
+];
+
+function stats(source: InfoSource, fields: Fields): void {
+  const { counters, samples } = source;
+  fields.add('total_connections_received', counters.sum('connectionsReceived'));
+  fields.add('total_commands_processed', counters.sum('commandsProcessed'));
+  fields.add('instantaneous_ops_per_sec', samples.opsPerSecond());
+  fields.add('total_net_input_bytes', counters.sum('netInputBytes'));
+  fields.add('total_net_output_bytes', counters.sum('netOutputBytes'));
+  fields.add('instantaneous_input_kbps', (samples.inputBytesPerSecond() / 1024).toFixed(2));
+  fields.add('instantaneous_output_kbps', (samples.outputBytesPerSecond() / 1024).toFixed(2));
+  for (const [field, counter] of PLAIN_STATS) fields.add(field, counters.sum(counter));
+  fields.add('total_error_replies', source.errorStats.total());
+}
+
+function replication(_source: InfoSource, fields: Fields): void {
+  fields.add('role', 'master');
+  fields.add('connected_slaves', 0);
+}
+
+function cpu(_source: InfoSource, fields: Fields): void {
+  const { system, user } = process.cpuUsage();
+  fields.add('used_cpu_sys', (system / 1e6).toFixed(6));
+  fields.add('used_cpu_user', (user / 1e6).toFixed(6));
+}
+
+function commandstats(source: InfoSource, fields: Fields, commands: readonly InfoCommand[]): void {
+  for (const { name, rows } of commands) {
+    const figures = rows.map((row) => source.commandStats.figures(row));
+    const calls = sum(figures, (one) => one.calls);
+    const rejected = sum(figures, (one) => one.rejected);
+    const failed = sum(figures, (one) => one.failed);
+    if (calls + rejected + failed === 0) continue;
+    const timed = figures.filter((one) => one.micros !== null);
+    const micros = sum(timed, (one) => one.micros ?? 0);
+    const time = timed.length === 0 ? '' : `,usec=${Math.round(micros)},usec_per_call=${ratio(micros, calls)}`;
+    fields.add(`cmdstat_${name}`, `calls=${calls}${time},rejected_calls=${rejected},failed_calls=${failed}`);
+  }
+}
+
+function errorstats(source: InfoSource, fields: Fields): void {
+  for (const { code, count } of source.errorStats.figures()) fields.add(`errorstat_${code}`, `count=${count}`);
+}
+
+function cluster(_source: InfoSource, fields: Fields): void {
+  fields.add('cluster_enabled', 0);
+}
+
+function keyspace(source: InfoSource, fields: Fields): void {
+  for (let db = 0; db < source.databases; db++) {
+    const keys = sum(source.spaces, (space) => space.count(db));
+    const expires = sum(source.spaces, (space) => space.deadlines(db));
+    if (keys > 0) fields.add(`db${db}`, `keys=${keys},expires=${expires}`);
+  }
+}
+
+/** Not part of the default: one line for each shard. */
+function shards(source: InfoSource, fields: Fields): void {
+  source.spaces.forEach((space, shard) => {
+    let keys = 0;
+    for (let db = 0; db < source.databases; db++) keys += space.count(db);
+    const journal = source.journals[shard];
+    const positions = journal.enabled
+      ? `,journal_head=${journal.head()},journal_written=${journal.written()},journal_safe=${journal.safe()}`
+      : '';
+    fields.add(`shard${shard}`, `keys=${keys},used_memory=${space.arena.liveBytes()}${positions}`);
+  });
+}
+
+interface SectionRow {
+  name: string;
+  title: string;
+  write: Section;
+  isDefault: boolean;
+}
+
+const NO_FIELDS: Section = () => {};
+
+const SECTIONS: readonly SectionRow[] = [
+  { name: 'server', title: 'Server', write: server, isDefault: true },
+  { name: 'clients', title: 'Clients', write: clients, isDefault: true },
+  { name: 'memory', title: 'Memory', write: memory, isDefault: true },
+  { name: 'persistence', title: 'Persistence', write: persistence, isDefault: true },
+  { name: 'stats', title: 'Stats', write: stats, isDefault: true },
+  { name: 'replication', title: 'Replication', write: replication, isDefault: true },
+  { name: 'cpu', title: 'CPU', write: cpu, isDefault: true },
+  { name: 'modules', title: 'Modules', write: NO_FIELDS, isDefault: true },
+  { name: 'commandstats', title: 'Commandstats', write: commandstats, isDefault: false },
+  { name: 'errorstats', title: 'Errorstats', write: errorstats, isDefault: true },
+  { name: 'cluster', title: 'Cluster', write: cluster, isDefault: true },
+  { name: 'keyspace', title: 'Keyspace', write: keyspace, isDefault: true },
+  { name: 'shards', title: 'Shards', write: shards, isDefault: false },
+];
+
+/** The text of the named sections (lower case; 'default', 'all' and 'everything' too; none: the default ones). */
+export function infoText(source: InfoSource, names: readonly string[], commands: readonly InfoCommand[]): string {
+  const all = names.includes('all') || names.includes('everything');
+  const usual = names.length === 0 || names.includes('default');
+  const parts: string[] = [];
+  for (const { name, title, write, isDefault } of SECTIONS) {
+    if (!all && !(usual && isDefault) && !names.includes(name)) continue;
+    const fields = new Fields();
+    write(source, fields, commands);
+    parts.push(`# ${title}\r\n${fields.text}`);
+  }
+  return parts.join('\r\n');
+}

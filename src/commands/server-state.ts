@@ -1,0 +1,50 @@
+/** TIME, LASTSAVE, ROLE, SHUTDOWN. */
+import type { Session } from '../dispatch/session.ts';
+import type { Args } from '../resp/args.ts';
+import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { ERR } from './errors.ts';
+
+export function time(session: Session, _args: Args, reply: ReplyWriter): void {
+  const micros = session.server.clockMicros();
+  const seconds = Math.floor(micros / 1_000_000);
+  reply.array(2);
+  reply.bulkText(String(seconds));
+  reply.bulkText(String(micros - seconds * 1_000_000));
+}
+
+/** There are no snapshots yet; as in Redis, the start of the process stands for the last one. */
+export function lastsave(session: Session, _args: Args, reply: ReplyWriter): void {
+  reply.integer(Math.floor(session.server.startedMs / 1000));
+}
+
+export function role(_session: Session, _args: Args, reply: ReplyWriter): void {
+  reply.array(3);
+  reply.bulkText('master');
+  reply.integer(0);
+  reply.array(0);
+}
+
+export function shutdown(session: Session, args: Args, reply: ReplyWriter): void {
+  let save: boolean | null = null;
+  let now = false;
+  let force = false;
+  let abort = false;
+  for (let i = 1; i < args.count; i++) {
+    const isSave = args.equalsIgnoreCase(i, 'save');
+    if (isSave || args.equalsIgnoreCase(i, 'nosave')) {
+      if (save !== null && save !== isSave) return reply.error(ERR.SYNTAX);
+      save = isSave;
+    } else if (args.equalsIgnoreCase(i, 'now')) now = true;
+    else if (args.equalsIgnoreCase(i, 'force')) force = true;
+    else if (args.equalsIgnoreCase(i, 'abort')) abort = true;
+    else return reply.error(ERR.SYNTAX);
+  }
+  const control = session.server.control;
+  if (!abort) {
+    session.park();
+    return control.shutdown(session, { save, now, force });
+  }
+  if (save !== null || now || force) return reply.error(ERR.SYNTAX);
+  if (control.abortShutdown()) reply.ok();
+  else reply.error('ERR No shutdown in progress.');
+}

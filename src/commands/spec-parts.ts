@@ -1,0 +1,33 @@
+/** Short forms for the parts of command rows that come again and again. */
+import type { CommandDocArgument, KeyFlag, KeySpec } from './spec.ts';
+
+/** One key at argument `begin`. */
+export function oneKey(begin: number, ...flags: KeyFlag[]): KeySpec {
+  return { flags, begin, find: { kind: 'range', last: 0, step: 1, limit: 0 } };
+}
+
+/** Keys from argument `begin` to the last one. */
+export function keysFrom(begin: number, ...flags: KeyFlag[]): KeySpec {
+  return { flags, begin, find: { kind: 'range', last: -1, step: 1, limit: 0 } };
+}
+
+export function keyArgument(name = 'key', keySpecIndex = 0): CommandDocArgument {
+  return { name, type: 'key', keySpecIndex };
+}
+
+export function token(name: string, since?: string): CommandDocArgument {
+  return since === undefined
+    ? { name: name.toLowerCase(), type: 'pure-token', token: name }
+    : { name: name.toLowerCase(), type: 'pure-token', token: name, since };
+}
+
+export function optionalToken(name: string, since?: string): CommandDocArgument {
+  return { ...token(name, since), optional: true };
+}
+
+export function oneOf(name: string, ...choices: CommandDocArgument[]): CommandDocArgument {
+  return { name, type: 'oneof', arguments: choices };
+}
+
+export const MULTI_SHARD_SUM = ['request_policy:multi_shard', 'response_policy:agg_sum'];
+export const NONDETERMINISTIC = ['nondeterministic_output'];

@@ -1,0 +1,119 @@
+/**
+ * What a command is: one row of metadata and one handler. Everything that Skein knows of a command (its gate, its keys, its
+ * ACL categories, COMMAND DOCS, COMMAND GETKEYS) is derived from its row; to add a command one adds a row to its family.
+ */
+import type { Session } from '../dispatch/session.ts';
+import type { Unit } from '../dispatch/unit.ts';
+import type { Keyspace } from '../keyspace/keyspace.ts';
+import type { Args } from '../resp/args.ts';
+import type { ReplyWriter } from '../resp/reply-writer.ts';
+
+/** Command flags, Redis's names; a row holds them as one bit set. */
+export const FLAG = {
+  write: 1 << 0,
+  readonly: 1 << 1,
+  denyoom: 1 << 2,
+  admin: 1 << 3,
+  pubsub: 1 << 4,
+  noscript: 1 << 5,
+  blocking: 1 << 6,
+  loading: 1 << 7,
+  stale: 1 << 8,
+  skip_monitor: 1 << 9,
+  skip_slowlog: 1 << 10,
+  asking: 1 << 11,
+  fast: 1 << 12,
+  no_auth: 1 << 13,
+  may_replicate: 1 << 14,
+  sentinel: 1 << 15,
+  only_sentinel: 1 << 16,
+  no_mandatory_keys: 1 << 17,
+  protected: 1 << 18,
+  module: 1 << 19,
+  no_async_loading: 1 << 20,
+  no_multi: 1 << 21,
+  allow_busy: 1 << 22,
+  movablekeys: 1 << 23,
+} as const;
+export type FlagName = keyof typeof FLAG;
+
+/** Flags of one key specification, as COMMAND INFO shows them. */
+export type KeyFlag =
+  | 'RO'
+  | 'RW'
+  | 'OW'
+  | 'RM'
+  | 'access'
+  | 'update'
+  | 'insert'
+  | 'delete'
+  | 'not_key'
+  | 'incomplete'
+  | 'variable_flags';
+
+/** Where keys stand: begin_search index + find_keys range (the only form the commands so far need) or keynum. */
+export interface KeySpec {
+  flags: KeyFlag[];
+  /** Index of the first key argument, the command name being 0. */
+  begin: number;
+  find: { kind: 'range'; last: number; step: number; limit: number } | { kind: 'keynum'; keynumIndex: number; firstKey: number; step: number };
+  notes?: string;
+}
+
+export type CommandGroup = 'string' | 'bitmap' | 'generic' | 'connection' | 'server' | 'list' | 'hash' | 'set' | 'sorted-set' | 'stream' | 'hyperloglog' | 'geo' | 'pubsub' | 'scripting' | 'transactions' | 'cluster';
+
+/** Runs under the latches of the shards of all its keys. Validates before its first change; never throws after it. */
+export type DataHandler = (unit: Unit, args: Args, reply: ReplyWriter) => void;
+/** Runs on the connection's own thread without latches: connection state, settings, introspection. */
+export type SessionHandler = (session: Session, args: Args, reply: ReplyWriter) => void;
+/**
+ * Which shards a data command latches: those of its keys (default), or every shard (FLUSHALL, KEYS, DBSIZE, RANDOMKEY …).
+ * A command that visits all shards one after the other, as SCAN does, is 'cursor': it names its shard by its own argument.
+ */
+export type Reach = 'keys' | 'all' | 'cursor';
+
+export interface CommandDocArgument {
+  name: string;
+  type: 'string' | 'integer' | 'double' | 'key' | 'pattern' | 'unix-time' | 'pure-token' | 'oneof' | 'block';
+  token?: string;
+  optional?: boolean;
+  multiple?: boolean;
+  multipleToken?: boolean;
+  keySpecIndex?: number;
+  since?: string;
+  deprecatedSince?: string;
+  /** What a syntax line shows instead of the name. */
+  display?: string;
+  arguments?: CommandDocArgument[];
+}
+
+export interface CommandSpec {
+  name: string;
+  /** Positive: exactly so many arguments with the name; negative: at least -arity. */
+  arity: number;
+  flags: FlagName[];
+  keys: KeySpec[];
+  /** ACL categories without '@'; those that follow from flags (write, read, fast, slow, admin, dangerous …) are added by the table. */
+  acl: string[];
+  since: string;
+  group: CommandGroup;
+  /** In our own words. */
+  summary: string;
+  complexity: string;
+  arguments?: CommandDocArgument[];
+  tips?: string[];
+  history?: [version: string, change: string][];
+  deprecatedSince?: string;
+  /** Which command stands in its place, in Markdown. */
+  replacedBy?: string;
+  docFlags?: ('deprecated' | 'syscmd')[];
+  reach?: Reach;
+  /** With reach 'cursor': the shard that this call visits, or -1 = all of them (a small database is walked in one call). */
+  cursorShard?: (args: Args, spaces: readonly Keyspace[], db: number) => number;
+  run?: DataHandler;
+  session?: SessionHandler;
+  /** Rows of the subcommands; their names without the container ('get', not 'config|get'). */
+  subcommands?: CommandSpec[];
+  /** The subcommand rows serve dispatch only: COMMAND shows the container alone, statistics go to it (DEBUG). */
+  hiddenSubcommands?: true;
+}

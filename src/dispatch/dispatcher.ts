@@ -1,0 +1,306 @@
+/**
+ * The client's side of a thread: takes each parsed command through gate, route and execute, and keeps what cannot run now.
+ *
+ * A command is answered at once, or its session is parked: it waits for a latch at home, or it went through the ring to the
+ * shard's owner. A parked session runs nothing further until it is answered, so every client sees its own order.
+ *
+ * Invariant 1: a parked session is in exactly one place: `waiting`, `forwarded`, or with a control action.
+ * Invariant 2: waiting and forwarded commands pass the state part of the gate again before they run (R3).
+ */
+import type { RingReader, RingWriter } from '../../native-free-shm/ring.ts';
+import type { Turn } from '../../native-free-shm/turn.ts';
+import { COUNTER } from '../admin/server-counters.ts';
+import { COMMANDS, type CommandRow } from '../commands/command-table.ts';
+import { decodeForward, encodeForward, encodeReply, MESSAGE } from '../messages/ring-messages.ts';
+import type { Args } from '../resp/args.ts';
+import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { BUSY, DONE, type Executor } from './executor.ts';
+import { type GateFacts, refuseByForm, refuseByState } from './gate.ts';
+import { REPLY_MODE, type ServerContext, type Session } from './session.ts';
+
+/** The command was answered into the reply writer. */
+export const ANSWERED = 0;
+/** The session is parked: its answer comes later. */
+export const PARKED = 1;
+
+/** After so many failures a unit takes the process-wide turn (R2). */
+const FAILURES_BEFORE_TURN = 8;
+/** Ring records handled before sockets get their turn again. */
+const RECORDS_PER_POLL = 256;
+
+/** A command that waits for latches on this thread: of a local session, or of another worker's (origin ≥ 0). */
+interface Waiting {
+  session: Session | null;
+  origin: number;
+  request: number;
+  row: CommandRow;
+  args: Args;
+  db: number;
+  resp: 2 | 3;
+  noTouch: boolean;
+  attempts: number;
+}
+
+/** Rings between this worker and the others; entries of this worker itself are null. */
+export interface WorkerRings {
+  readonly worker: number;
+  readonly to: readonly (RingWriter | null)[];
+  readonly from: readonly (RingReader | null)[];
+  /** Rings this worker's own bell. */
+  ringSelf(): void;
+}
+
+export class Dispatcher {
+  private readonly server: ServerContext;
+  private readonly executor: Executor;
+  private readonly facts: GateFacts;
+  private readonly rings: WorkerRings;
+  private readonly turn: Turn;
+  private readonly reply: ReplyWriter;
+  private readonly counters: Float64Array;
+  private readonly ownerOf: Int32Array;
+  /** All foreign single-shard commands go to the owner (setting cross-shard). */
+  ringMode = false;
+  private waiting: Waiting[] = [];
+  private forwarded: (Session | null)[] = [];
+  private readonly freeRequests: number[] = [];
+  /** Messages that found their ring full, by worker, in order. */
+  private readonly outgoing: Buffer[][];
+  private readonly outgoingKinds: number[][];
+  private readonly unrung: Uint8Array;
+  /** Worker whose ring is being drained. */
+  private origin = 0;
+  /** Something began to wait in this batch: this thread must poll once to register it. */
+  private selfRing = false;
+
+  constructor(parts: {
+    server: ServerContext;
+    executor: Executor;
+    facts: GateFacts;
+    rings: WorkerRings;
+    turn: Turn;
+    reply: ReplyWriter;
+    counters: Float64Array;
+    workers: number;
+  }) {
+    this.server = parts.server;
+    this.executor = parts.executor;
+    this.facts = parts.facts;
+    this.rings = parts.rings;
+    this.turn = parts.turn;
+    this.reply = parts.reply;
+    this.counters = parts.counters;
+    this.ownerOf = Int32Array.from({ length: parts.server.shards }, (_, shard) => shard % parts.workers);
+    this.outgoing = Array.from({ length: parts.workers }, () => []);
+    this.outgoingKinds = Array.from({ length: parts.workers }, () => []);
+    this.unrung = new Uint8Array(parts.workers);
+  }
+
+  /** Runs one command of a session. ANSWERED: the reply is in the writer; PARKED: it comes through the session's peer. */
+  dispatch(session: Session, args: Args): number {
+    const row = COMMANDS.lookup(args);
+    const reply = this.reply;
+    const start = reply.pos;
+    const refusal = refuseByForm(session, row, args);
+    if (refusal !== null || row === null) return this.refuse(session, row, refusal!, start);
+    const state = refuseByState(row, this.facts);
+    if (state !== null) return this.refuse(session, row, state, start);
+    this.counters[COUNTER.commandsProcessed]++;
+    session.lastRow = row.id;
+    if (row.session !== null) {
+      row.session(session, args, reply);
+      if (session.parked) return PARKED;
+      return this.finish(session, row, start);
+    }
+    const shard = this.executor.route(row, args, session.db);
+    if (shard === -2) return this.refuse(session, row, this.executor.invalidKeysText, start);
+    if (this.ringMode && shard >= 0 && this.ownerOf[shard] !== this.rings.worker) return this.forward(session, row, args, shard);
+    if (this.executor.execute(row, args, reply, session.db, session.noTouch) === DONE) return this.finish(session, row, start);
+    if (shard >= 0 && this.ownerOf[shard] !== this.rings.worker) return this.forward(session, row, args, shard);
+    return this.wait(session, row, args);
+  }
+
+  /** After a command ran: statistics, and what CLIENT REPLY says of its reply. */
+  private finish(session: Session, row: CommandRow, start: number): number {
+    const reply = this.reply;
+    const failed = reply.pos > start && reply.buf[start] === 45;
+    this.server.commandStats.called(row.id, 0, failed);
+    if (failed) this.countError(start);
+    if (session.replyMode !== REPLY_MODE.on) this.applyReplyMode(session, start);
+    return ANSWERED;
+  }
+
+  private countError(start: number): void {
+    const buf = this.reply.buf;
+    let end = start + 1;
+    while (end < this.reply.pos && buf[end] !== 13) end++;
+    this.server.errorStats.count(buf, start + 1, end);
+  }
+
+  private applyReplyMode(session: Session, start: number): void {
+    if (session.replyMode === REPLY_MODE.skipNext) {
+      session.replyMode = REPLY_MODE.skipping;
+      return;
+    }
+    this.reply.rewind(start);
+    if (session.replyMode === REPLY_MODE.skipping) session.replyMode = REPLY_MODE.on;
+  }
+
+  private refuse(session: Session, row: CommandRow | null, text: string, start: number): number {
+    this.reply.error(text);
+    this.countError(start);
+    if (row !== null) this.server.commandStats.rejected(row.id);
+    if (session.replyMode !== REPLY_MODE.on) this.applyReplyMode(session, start);
+    return ANSWERED;
+  }
+
+  private wait(session: Session, row: CommandRow, args: Args): number {
+    session.park();
+    this.waiting.push({
+      session,
+      origin: -1,
+      request: -1,
+      row,
+      args: args.copyOwned(),
+      db: session.db,
+      resp: session.resp,
+      noTouch: session.noTouch,
+      attempts: 0,
+    });
+    this.selfRing = true;
+    return PARKED;
+  }
+
+  private forward(session: Session, row: CommandRow, args: Args, shard: number): number {
+    session.park();
+    this.counters[COUNTER.forwardedCommands]++;
+    const request = this.freeRequests.pop() ?? this.forwarded.length;
+    this.forwarded[request] = session;
+    const message = encodeForward(request, row.id, session.db, session.resp, session.noTouch, args);
+    this.send(this.ownerOf[shard], MESSAGE.forward, message);
+    return PARKED;
+  }
+
+  /** Writes a message to a worker's ring, or keeps it until there is room; `publish` makes it visible. */
+  private send(worker: number, kind: number, message: Buffer): void {
+    this.unrung[worker] = 1;
+    const queue = this.outgoing[worker];
+    if (queue.length === 0 && this.rings.to[worker]!.tryWrite(kind, message, 0, message.length)) return;
+    queue.push(message);
+    this.outgoingKinds[worker].push(kind);
+  }
+
+  /** End of a batch: makes the messages written since visible and wakes their readers, one ring per worker. */
+  publish(): void {
+    if (this.selfRing) {
+      this.selfRing = false;
+      this.rings.ringSelf();
+    }
+    for (let worker = 0; worker < this.unrung.length; worker++) {
+      if (this.unrung[worker] === 0) continue;
+      this.unrung[worker] = 0;
+      this.rings.to[worker]!.publish();
+    }
+  }
+
+  /** Handles what other threads sent and retries what waits; called when the doorbell rang. True: more to do. */
+  poll(): boolean {
+    for (let worker = 0; worker < this.rings.from.length; worker++) {
+      this.origin = worker;
+      this.rings.from[worker]?.drain(this.onRecord, RECORDS_PER_POLL);
+      this.flushOutgoing(worker);
+    }
+    this.retryWaiting();
+    this.publish();
+    return this.moreToRead();
+  }
+
+  private moreToRead(): boolean {
+    for (const reader of this.rings.from) if (reader?.pending()) return true;
+    return false;
+  }
+
+  private flushOutgoing(worker: number): void {
+    const queue = this.outgoing[worker];
+    const kinds = this.outgoingKinds[worker];
+    let sent = 0;
+    while (sent < queue.length && this.rings.to[worker]!.tryWrite(kinds[sent], queue[sent], 0, queue[sent].length)) sent++;
+    if (sent === 0) return;
+    queue.splice(0, sent);
+    kinds.splice(0, sent);
+    this.unrung[worker] = 1;
+  }
+
+  private readonly onRecord = (kind: number, buf: Buffer, start: number, end: number): void => {
+    if (kind === MESSAGE.reply) {
+      const request = buf.readUInt32LE(start);
+      const shard = buf.readUInt32LE(start + 4);
+      const session = this.forwarded[request];
+      this.forwarded[request] = null;
+      this.freeRequests.push(request);
+      if (session !== null) this.executor.touch(shard);
+      session?.peer?.complete(Buffer.from(buf.subarray(start + 8, end)));
+      return;
+    }
+    const message = decodeForward(buf, start, end);
+    const item: Waiting = {
+      session: null,
+      origin: this.origin,
+      request: message.request,
+      row: COMMANDS.rows[message.rowId],
+      args: message.args,
+      db: message.db,
+      resp: message.resp,
+      noTouch: message.noTouch,
+      attempts: 0,
+    };
+    this.waiting.push(item);
+  };
+
+  private retryWaiting(): void {
+    if (this.waiting.length > 0) {
+      const items = this.waiting;
+      this.waiting = [];
+      for (const item of items) if (!this.attempt(item)) this.waiting.push(item);
+    }
+    // a place in the line of the turn cannot be given back before the turn has come
+    if (this.waiting.length === 0 && this.turn.mine()) this.turn.end();
+  }
+
+  /** Runs a waiting command if its latches can be had now; false: it goes on waiting and this thread will be rung. */
+  private attempt(item: Waiting): boolean {
+    const reply = this.reply;
+    const executor = this.executor;
+    if (item.session !== null && item.session.peer === null) return true;
+    executor.clockMs = this.server.nowMs();
+    const start = reply.mark();
+    const kept = reply.resp;
+    reply.resp = item.resp;
+    const refusal = refuseByState(item.row, this.facts);
+    const shard = executor.route(item.row, item.args, item.db);
+    let outcome: number = DONE;
+    if (refusal !== null) reply.error(refusal);
+    else {
+      const turn = ++item.attempts > FAILURES_BEFORE_TURN;
+      outcome = executor.executeWaiting(item.row, item.args, reply, item.db, item.noTouch, turn);
+    }
+    reply.resp = kept;
+    if (outcome === BUSY) return false;
+    this.answer(item, shard, start);
+    return true;
+  }
+
+  private answer(item: Waiting, shard: number, start: number): void {
+    const reply = this.reply;
+    if (item.session === null) {
+      const message = encodeReply(item.request, Math.max(shard, 0), reply.buf, start, reply.pos);
+      reply.rewind(start);
+      this.send(item.origin, MESSAGE.reply, message);
+      return;
+    }
+    this.finish(item.session, item.row, start);
+    const bytes = Buffer.from(reply.buf.subarray(start, reply.pos));
+    reply.rewind(start);
+    item.session.peer?.complete(bytes);
+  }
+}

@@ -1,0 +1,262 @@
+/**
+ * Route and execute: from the arguments of a data command to its shards, their latches, the handler, the journal.
+ * One object per thread.
+ *
+ * Invariant 1: `execute` returns with no latch held, whatever the handler did.
+ * Invariant 2: a handler that fails after its first change poisons the shard and ends the process (R5).
+ */
+import type { Doorbell } from '../../native-free-shm/doorbell.ts';
+import type { HalfSipHash } from '../../native-free-shm/half-siphash.ts';
+import { enqueueAll, type Latch } from '../../native-free-shm/latch.ts';
+import type { Turn } from '../../native-free-shm/turn.ts';
+import { COUNTER } from '../admin/server-counters.ts';
+import { keyPositions } from '../commands/command-keys.ts';
+import { type CommandRow, REACH } from '../commands/command-table.ts';
+import { slotMap, slotOf } from '../keyspace/slot.ts';
+import type { Args } from '../resp/args.ts';
+import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { SHARD, SHARD_F64, type ShardHeader } from '../shard/world.ts';
+import type { Unit } from './unit.ts';
+
+/** Outcomes of `execute`. */
+export const DONE = 0;
+/** A latch stayed busy; nothing has happened. */
+export const BUSY = 1;
+
+/** How long a thread spins for a busy latch, in microseconds (R1). */
+const SPIN_MICROS = 20;
+/** Room that every writing unit has besides its own arguments: table growth, a heap page, small results. */
+const UNIT_SLACK_BYTES = 1 << 20;
+const OUT_OF_ROOM = "OOM command not allowed when used memory > 'maxmemory'.";
+const NO_KEYS = 'ERR Invalid arguments specified for command';
+
+export class Executor {
+  readonly unit: Unit;
+  readonly latches: readonly Latch[];
+  private readonly headers: readonly ShardHeader[];
+  private readonly turn: Turn;
+  private readonly doorbell: Doorbell;
+  private readonly waitingLatches: Latch[];
+  private readonly hasher: HalfSipHash;
+  private readonly shards: number;
+  private readonly shardOfSlot: Uint8Array;
+  private readonly fail: (error: unknown) => never;
+  /** Shards that the running batch touched, each once. */
+  readonly touched: Int32Array;
+  touchedCount = 0;
+  private readonly touchedMark: Uint8Array;
+  private readonly needed: Uint8Array;
+  private keyArgs = new Int32Array(64);
+  /** Clock of the batch. */
+  clockMs = 0;
+
+  constructor(parts: {
+    unit: Unit;
+    latches: readonly Latch[];
+    headers: readonly ShardHeader[];
+    turn: Turn;
+    /** This thread's own bell. */
+    doorbell: Doorbell;
+    hasher: HalfSipHash;
+    /** Ends the process; never returns. */
+    fail: (error: unknown) => never;
+  }) {
+    this.unit = parts.unit;
+    this.latches = parts.latches;
+    this.headers = parts.headers;
+    this.turn = parts.turn;
+    this.doorbell = parts.doorbell;
+    this.waitingLatches = parts.latches.slice();
+    this.hasher = parts.hasher;
+    this.fail = parts.fail;
+    this.shards = parts.latches.length;
+    this.shardOfSlot = slotMap(this.shards);
+    this.touched = new Int32Array(this.shards);
+    this.touchedMark = new Uint8Array(this.shards);
+    this.needed = new Uint8Array(this.shards);
+  }
+
+  /** Computes hash and shard of key argument `arg`. */
+  private locate(args: Args, arg: number): number {
+    const unit = this.unit;
+    const start = args.starts[arg];
+    const end = args.ends[arg];
+    unit.hashes[arg] = this.hasher.hash(args.buf, start, end);
+    return (unit.shardOfArg[arg] = this.shards === 1 ? 0 : this.shardOfSlot[slotOf(args.buf, start, end)]);
+  }
+
+  /**
+   * Finds the shards of a command: fills unit.held and the key registers. Returns the shard if there is just one, -1 for
+   * several, -2 where the keys cannot be told from the arguments.
+   */
+  route(row: CommandRow, args: Args, db: number): number {
+    const unit = this.unit;
+    if (row.oneKey) {
+      const shard = this.locate(args, row.firstKey);
+      unit.held[0] = shard;
+      unit.heldCount = 1;
+      return shard;
+    }
+    return this.routeMany(row, args, db);
+  }
+
+  /** As `route`, for a record of shard `own`'s journal, which concerns that shard alone whatever the command reaches. */
+  routeReplay(row: CommandRow, args: Args, db: number, own: number): number {
+    if (row.reach === REACH.keys) return this.route(row, args, db);
+    this.unit.held[0] = own;
+    this.unit.heldCount = 1;
+    return own;
+  }
+
+  private routeMany(row: CommandRow, args: Args, db: number): number {
+    const unit = this.unit;
+    if (row.reach === REACH.all) return this.holdAll();
+    if (row.reach === REACH.cursor) {
+      const shard = row.spec.cursorShard!(args, unit.spaces, db);
+      if (shard < 0) return this.holdAll();
+      unit.held[0] = shard;
+      unit.heldCount = 1;
+      return shard;
+    }
+    unit.roomForArgs(args.count);
+    if (this.keyArgs.length < args.count) this.keyArgs = new Int32Array(unit.hashes.length);
+    const keys = keyPositions(row, args, this.keyArgs);
+    if (keys < 0) return -2;
+    this.needed.fill(0);
+    for (let i = 0; i < keys; i++) this.needed[this.locate(args, this.keyArgs[i])] = 1;
+    unit.heldCount = 0;
+    for (let shard = 0; shard < this.shards; shard++) if (this.needed[shard] !== 0) unit.held[unit.heldCount++] = shard;
+    if (unit.heldCount === 0) {
+      unit.held[0] = 0;
+      unit.heldCount = 1;
+    }
+    return unit.heldCount === 1 ? unit.held[0] : -1;
+  }
+
+  private holdAll(): number {
+    for (let shard = 0; shard < this.shards; shard++) this.unit.held[shard] = shard;
+    this.unit.heldCount = this.shards;
+    return this.shards === 1 ? 0 : -1;
+  }
+
+  /** Takes the latches of unit.held in ascending order, all or none; spins a little for each (R1). */
+  private acquire(): boolean {
+    const unit = this.unit;
+    const latches = this.latches;
+    for (let i = 0; i < unit.heldCount; i++) {
+      const latch = latches[unit.held[i]];
+      if (latch.tryAcquire()) continue;
+      unit.counters[COUNTER.latchCollisions]++;
+      if (latch.acquireSpin(SPIN_MICROS)) continue;
+      unit.counters[COUNTER.latchWaits]++;
+      while (--i >= 0) latches[unit.held[i]].release();
+      return false;
+    }
+    return true;
+  }
+
+  /** As acquire, for a unit that waits: registers this thread for a ring where it fails; with `turn` it asks for the right of way (R2). */
+  private acquireWaiting(turn: boolean): boolean {
+    const unit = this.unit;
+    const list = this.waitingLatches;
+    for (let i = 0; i < unit.heldCount; i++) list[i] = this.latches[unit.held[i]];
+    if (turn && this.turn.request()) {
+      this.turn.want(list, unit.heldCount);
+      unit.counters[COUNTER.latchTurns]++;
+    }
+    if (!enqueueAll(list, unit.heldCount, this.doorbell)) return false;
+    if (this.turn.mine()) this.turn.end();
+    return true;
+  }
+
+  /** Runs a routed data command. BUSY: a latch stayed taken and nothing happened. */
+  execute(row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean): number {
+    if (!this.acquire()) return BUSY;
+    this.runHeld(row, args, reply, db, noTouch);
+    return DONE;
+  }
+
+  /** As `execute`, for a unit that waited: on BUSY this thread is rung when it is worthwhile to try again. */
+  executeWaiting(row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean, turn: boolean): number {
+    if (!this.acquireWaiting(turn)) return BUSY;
+    this.runHeld(row, args, reply, db, noTouch);
+    return DONE;
+  }
+
+  private runHeld(row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean): void {
+    const unit = this.unit;
+    let now = this.clockMs;
+    for (let i = 0; i < unit.heldCount; i++) {
+      const shard = unit.held[i];
+      const f64 = this.headers[shard].f64;
+      if (f64[SHARD_F64.newestMs] > now) now = f64[SHARD_F64.newestMs];
+      this.touch(shard);
+    }
+    unit.begin(args, reply, db, now, noTouch);
+    this.enterShards(now);
+    const mark = reply.mark();
+    const mutations = this.mutations();
+    try {
+      if (row.isWrite && !this.reserve(args)) reply.error(OUT_OF_ROOM);
+      else row.run!(unit, args, reply);
+      unit.commit(row);
+    } catch (error) {
+      this.handleFailure(error, mutations, reply, mark, row);
+    }
+    for (let i = 0; i < unit.heldCount; i++) this.latches[unit.held[i]].release();
+  }
+
+  /** Notes that the batch shows or made effects in this shard. */
+  touch(shard: number): void {
+    if (this.touchedMark[shard] !== 0) return;
+    this.touchedMark[shard] = 1;
+    this.touched[this.touchedCount++] = shard;
+  }
+
+  private enterShards(now: number): void {
+    const unit = this.unit;
+    const clock = Math.floor(now / 1000) & 0xffffff;
+    for (let i = 0; i < unit.heldCount; i++) {
+      const shard = unit.held[i];
+      this.headers[shard].f64[SHARD_F64.newestMs] = now;
+      unit.spaces[shard].clock = clock;
+    }
+  }
+
+  private mutations(): number {
+    const unit = this.unit;
+    let sum = 0;
+    for (let i = 0; i < unit.heldCount; i++) sum += unit.spaces[unit.held[i]].arena.mutations;
+    return sum;
+  }
+
+  /** R4: room for everything that the arguments carry, in every shard the unit holds. */
+  private reserve(args: Args): boolean {
+    const unit = this.unit;
+    const bytes = args.ends[args.count - 1] - args.starts[0] + UNIT_SLACK_BYTES;
+    for (let i = 0; i < unit.heldCount; i++) if (!unit.spaces[unit.held[i]].reserve(bytes)) return false;
+    return true;
+  }
+
+  private handleFailure(error: unknown, mutations: number, reply: ReplyWriter, mark: number, row: CommandRow): void {
+    const unit = this.unit;
+    if (this.mutations() !== mutations) {
+      for (let i = 0; i < unit.heldCount; i++) this.headers[unit.held[i]].i32[SHARD.poisoned] = 1;
+      this.fail(error);
+    }
+    reply.rewind(mark);
+    const text = error instanceof Error ? error.message : String(error);
+    reply.error(`ERR internal error in ${row.fullName}: ${text}`);
+  }
+
+  /** The error for keys that cannot be told from the arguments. */
+  get invalidKeysText(): string {
+    return NO_KEYS;
+  }
+
+  /** Forgets which shards the batch touched. */
+  clearTouched(): void {
+    for (let i = 0; i < this.touchedCount; i++) this.touchedMark[this.touched[i]] = 0;
+    this.touchedCount = 0;
+  }
+}

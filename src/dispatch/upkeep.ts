@@ -1,0 +1,101 @@
+/**
+ * The owner's tick: what a shard needs without any client asking. Runs in latched slices that skip a turn where the latch is
+ * busy: expiry in order of the deadlines, freeing of dropped tables, rehashing of tables that nobody touches.
+ */
+import type { Latch } from '../../native-free-shm/latch.ts';
+import type { Args } from '../resp/args.ts';
+import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { PROCESS, SHARD_F64, type ShardHeader, STATE } from '../shard/world.ts';
+import type { Unit } from './unit.ts';
+
+/** Entries removed, or buckets walked, while the latch is held once. */
+const STEPS_PER_SLICE = 32;
+/** A tick stops after this long and says that there is more. */
+const TICK_BUDGET_MS = 1;
+
+export class Upkeep {
+  private readonly unit: Unit;
+  private readonly latches: readonly Latch[];
+  private readonly headers: readonly ShardHeader[];
+  private readonly owned: readonly number[];
+  private readonly process: Int32Array;
+  private readonly args: Args;
+  private readonly reply: ReplyWriter;
+  private readonly steadyMs: () => number;
+
+  constructor(parts: {
+    unit: Unit;
+    latches: readonly Latch[];
+    headers: readonly ShardHeader[];
+    /** Shards that this thread owns. */
+    owned: readonly number[];
+    /** Process words. */
+    process: Int32Array;
+    args: Args;
+    reply: ReplyWriter;
+    steadyMs: () => number;
+  }) {
+    this.unit = parts.unit;
+    this.latches = parts.latches;
+    this.headers = parts.headers;
+    this.owned = parts.owned;
+    this.process = parts.process;
+    this.args = parts.args;
+    this.reply = parts.reply;
+    this.steadyMs = parts.steadyMs;
+  }
+
+  /** One tick over the owned shards at unix time `nowMs`; true: there is more to do right away. */
+  tick(nowMs: number): boolean {
+    const endMs = this.steadyMs() + TICK_BUDGET_MS;
+    let more = false;
+    for (const shard of this.owned) {
+      let again = true;
+      while (again && this.steadyMs() < endMs) again = this.slice(shard, nowMs);
+      more = more || again;
+    }
+    return more;
+  }
+
+  /** One latched slice of a shard; true: there is more. A busy latch says nothing about that: false. */
+  private slice(shard: number, nowMs: number): boolean {
+    const latch = this.latches[shard];
+    if (!latch.tryAcquire()) return false;
+    const f64 = this.headers[shard].f64;
+    const now = Math.max(nowMs, f64[SHARD_F64.newestMs]);
+    f64[SHARD_F64.newestMs] = now;
+    const expired = this.expire(shard, now);
+    const freed = this.unit.spaces[shard].freeDropped(STEPS_PER_SLICE);
+    const rehashed = this.rehash(shard);
+    latch.release();
+    return expired || freed || rehashed;
+  }
+
+  /** Removes keys whose time has come, earliest first. */
+  private expire(shard: number, now: number): boolean {
+    if (this.process[PROCESS.expiryPaused] !== 0 || (this.process[PROCESS.state] & STATE.loading) !== 0) return false;
+    const unit = this.unit;
+    const ks = unit.spaces[shard];
+    unit.held[0] = shard;
+    unit.heldCount = 1;
+    unit.begin(this.args, this.reply, 0, now, true);
+    let steps = STEPS_PER_SLICE;
+    for (let db = 0; db < ks.databases && steps > 0; db++) {
+      while (steps > 0 && ks.firstDeadline(db) <= now) {
+        unit.expireNow(ks, db, ks.firstExpiring(db));
+        steps--;
+      }
+    }
+    unit.commit(null);
+    return steps === 0;
+  }
+
+  private rehash(shard: number): boolean {
+    const ks = this.unit.spaces[shard];
+    for (let db = 0; db < ks.databases; db++) {
+      const root = ks.root(db);
+      if (root !== 0 && ks.table.rehashing(root)) return ks.table.rehashStep(root, STEPS_PER_SLICE);
+    }
+    return false;
+  }
+}

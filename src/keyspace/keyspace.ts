@@ -1,0 +1,558 @@
+/**
+ * The keys of one shard: look-up, creation, change, deadline and removal of entries in the shard's arena.
+ *
+ * One object per thread and shard; all state lies in shared memory (arena, and the roots word pairs), so the objects of
+ * different threads are interchangeable. Every method is called under the shard's latch.
+ *
+ *   roots (SharedArrayBuffer of Int32):  per database [table root | deadline heap root]
+ *                                        then [how many dropped tables wait to be freed | their roots …]
+ *
+ * Invariant 1: a root word of 0 means that the database has never held a key in this shard.
+ * Invariant 2: no method throws after its first change, provided that `reserve` answered true for what it allocates.
+ */
+import type { Arena } from '../../native-free-shm/arena.ts';
+import { DeadlineHeap } from '../../native-free-shm/deadline-heap.ts';
+import { HashTable } from '../../native-free-shm/hash-table.ts';
+import {
+  CLOCK_MASK,
+  HAS_DEADLINE,
+  HEADER_BYTES,
+  HEADER_BYTES_WITH_DEADLINE,
+  KEEP_DEADLINE,
+  KEY_BYTES_MASK,
+  LARGE,
+  MAX_EMBEDDED_BYTES,
+  NO_DEADLINE,
+  RAW,
+  TYPE_MASK,
+  TYPE_SHIFT,
+  TYPE_STRING,
+  WORD_CLOCK,
+  WORD_DEADLINE_HIGH,
+  WORD_DEADLINE_LOW,
+  WORD_HASH,
+  WORD_HEAP_POSITION,
+  WORD_META,
+  WORD_VALUE,
+} from './entry.ts';
+
+const OFFSET_MASK = 0x3ffffff;
+const TWO_32 = 4294967296;
+const COPY_LOOP_LIMIT = 96;
+/** So many dropped tables may wait; one more is freed at once by the command that drops it. */
+const MAX_DROPPED = 64;
+
+/** Bytes of a shard's root words for so many databases. */
+export function rootsBytes(databases: number): number {
+  return (databases * 2 + 1 + MAX_DROPPED) * 4;
+}
+
+/** Copies `length` bytes; short copies by a loop because a native call costs more than the bytes. */
+function copy(from: Buffer, fromStart: number, to: Buffer, toStart: number, length: number): void {
+  if (length <= COPY_LOOP_LIMIT) for (let i = 0; i < length; i++) to[toStart + i] = from[fromStart + i];
+  else from.copy(to, toStart, fromStart, fromStart + length);
+}
+
+export class Keyspace {
+  readonly shard: number;
+  readonly arena: Arena;
+  readonly table: HashTable;
+  readonly heap: DeadlineHeap;
+  readonly roots: Int32Array;
+  /** Access clock of the running unit: unix seconds, 24 bits. */
+  clock = 0;
+  /** Registers filled by `value`: where the string's bytes lie until the next allocation. */
+  vBuf: Buffer;
+  vStart = 0;
+  vEnd = 0;
+  /** Registers filled by `key`. */
+  kBuf: Buffer;
+  kStart = 0;
+  kEnd = 0;
+
+  /** How many databases there are. */
+  readonly databases: number;
+  private readonly droppedCount: number;
+
+  constructor(shard: number, arena: Arena, roots: SharedArrayBuffer) {
+    this.shard = shard;
+    this.arena = arena;
+    this.table = new HashTable(arena);
+    this.heap = new DeadlineHeap(arena, WORD_HEAP_POSITION);
+    this.roots = new Int32Array(roots);
+    this.databases = (this.roots.length - 1 - MAX_DROPPED) >> 1;
+    this.droppedCount = this.databases << 1;
+    this.vBuf = arena.buf[0];
+    this.kBuf = arena.buf[0];
+  }
+
+  /** Table root of a database, 0 where it has none yet. */
+  root(db: number): number {
+    return this.roots[db << 1];
+  }
+
+  heapRoot(db: number): number {
+    return this.roots[(db << 1) + 1];
+  }
+
+  private openRoot(db: number): number {
+    const at = db << 1;
+    if (this.roots[at] === 0) {
+      this.roots[at] = this.table.create();
+      this.roots[at + 1] = this.heap.create();
+    }
+    return this.roots[at];
+  }
+
+  /** The entry of a key, or 0. Knows no deadline: an expired entry is found until it is removed. */
+  find(db: number, hash: number, bytes: Buffer, start: number, end: number): number {
+    const root = this.roots[db << 1];
+    return root === 0 ? 0 : this.table.find(root, hash, bytes, start, end);
+  }
+
+  private meta(h: number): number {
+    return this.arena.i32[h >>> 26][((h & OFFSET_MASK) << 2) + WORD_META];
+  }
+
+  typeOf(h: number): number {
+    return (this.meta(h) >>> TYPE_SHIFT) & TYPE_MASK;
+  }
+
+  isRaw(h: number): boolean {
+    return (this.meta(h) & RAW) !== 0;
+  }
+
+  /** Length of a string value in bytes. */
+  valueBytes(h: number): number {
+    return this.arena.i32[h >>> 26][((h & OFFSET_MASK) << 2) + WORD_VALUE];
+  }
+
+  hashOf(h: number): number {
+    return this.arena.i32[h >>> 26][((h & OFFSET_MASK) << 2) + WORD_HASH];
+  }
+
+  /** Fills vBuf, vStart, vEnd with the string value of the entry. */
+  value(h: number): void {
+    const arena = this.arena;
+    const segment = h >>> 26;
+    const base = (h & OFFSET_MASK) << 4;
+    const i32 = arena.i32[segment];
+    const meta = i32[(base >> 2) + WORD_META];
+    const at = base + ((meta & HAS_DEADLINE) !== 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES) + (meta & KEY_BYTES_MASK);
+    if ((meta & LARGE) === 0) {
+      this.vBuf = arena.buf[segment];
+      this.vStart = at;
+      this.vEnd = at + i32[(base >> 2) + WORD_VALUE];
+      return;
+    }
+    const block = i32[(at + 3) >> 2];
+    this.vBuf = arena.buf[block >>> 26];
+    this.vStart = (block & OFFSET_MASK) << 4;
+    this.vEnd = this.vStart + i32[(base >> 2) + WORD_VALUE];
+  }
+
+  /** Fills kBuf, kStart, kEnd with the key of the entry. */
+  key(h: number): void {
+    const segment = h >>> 26;
+    const base = (h & OFFSET_MASK) << 4;
+    const meta = this.arena.i32[segment][(base >> 2) + WORD_META];
+    this.kBuf = this.arena.buf[segment];
+    this.kStart = base + ((meta & HAS_DEADLINE) !== 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES);
+    this.kEnd = this.kStart + (meta & KEY_BYTES_MASK);
+  }
+
+  /** The deadline in unix ms, or NO_DEADLINE. */
+  deadlineOf(h: number): number {
+    const i32 = this.arena.i32[h >>> 26];
+    const w = (h & OFFSET_MASK) << 2;
+    if ((i32[w + WORD_META] & HAS_DEADLINE) === 0) return NO_DEADLINE;
+    return i32[w + WORD_DEADLINE_HIGH] * TWO_32 + (i32[w + WORD_DEADLINE_LOW] >>> 0);
+  }
+
+  /** Sets the access clock. Not data: nobody who keeps old bytes needs it, so no willChange. */
+  touch(h: number): void {
+    const i32 = this.arena.i32[h >>> 26];
+    const w = ((h & OFFSET_MASK) << 2) + WORD_CLOCK;
+    if ((i32[w] & CLOCK_MASK) !== this.clock) i32[w] = (i32[w] & ~CLOCK_MASK) | this.clock;
+  }
+
+  /** The access clock of the entry: unix seconds, 24 bits. */
+  clockOf(h: number): number {
+    return this.arena.i32[h >>> 26][((h & OFFSET_MASK) << 2) + WORD_CLOCK] & CLOCK_MASK;
+  }
+
+  /** True: allocations up to `bytes` in total will succeed (R4). */
+  reserve(bytes: number): boolean {
+    return this.arena.reserve(bytes);
+  }
+
+  /**
+   * Creates or overwrites a string. `old` is the entry that `find` gave for this key, or 0. `deadline`: unix ms,
+   * NO_DEADLINE or KEEP_DEADLINE. The value bytes must not lie in this arena. Returns the entry.
+   */
+  setString(
+    db: number,
+    hash: number,
+    kBuf: Buffer,
+    kStart: number,
+    kEnd: number,
+    vBuf: Buffer,
+    vStart: number,
+    vEnd: number,
+    deadline: number,
+    old: number,
+    raw = false,
+  ): number {
+    const length = vEnd - vStart;
+    if (old !== 0 && this.overwrite(old, deadline, length, raw)) {
+      copy(vBuf, vStart, this.vBuf, this.vStart, length);
+      return old;
+    }
+    if (deadline === KEEP_DEADLINE) deadline = old === 0 ? NO_DEADLINE : this.deadlineOf(old);
+    const h = this.newString(hash, kBuf, kStart, kEnd, length, deadline, raw);
+    copy(vBuf, vStart, this.vBuf, this.vStart, length);
+    this.link(db, hash, h, deadline, old);
+    return h;
+  }
+
+  /** Tries to reuse the block of `old` for a string of `length` bytes; true: v registers say where to write them. */
+  private overwrite(old: number, deadline: number, length: number, raw: boolean): boolean {
+    const arena = this.arena;
+    const segment = old >>> 26;
+    const base = (old & OFFSET_MASK) << 4;
+    const i32 = arena.i32[segment];
+    const w = base >> 2;
+    const meta = i32[w + WORD_META];
+    if (((meta >>> TYPE_SHIFT) & TYPE_MASK) !== TYPE_STRING || (meta & LARGE) !== 0 || length > MAX_EMBEDDED_BYTES) return false;
+    if (deadline === NO_DEADLINE ? (meta & HAS_DEADLINE) !== 0 : deadline !== KEEP_DEADLINE) return false;
+    const at = base + ((meta & HAS_DEADLINE) !== 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES) + (meta & KEY_BYTES_MASK);
+    if (i32[w + WORD_VALUE] !== length && !arena.fits(old, at - base + length)) return false;
+    arena.willChange(old);
+    i32[w + WORD_META] = raw ? meta | RAW : meta & ~RAW;
+    i32[w + WORD_VALUE] = length;
+    i32[w + WORD_CLOCK] = (i32[w + WORD_CLOCK] & ~CLOCK_MASK) | this.clock;
+    this.vBuf = arena.buf[segment];
+    this.vStart = at;
+    this.vEnd = at + length;
+    return true;
+  }
+
+  /** Allocates an entry of a string with room for `length` value bytes, not yet linked; v registers say where they go. */
+  private newString(hash: number, kBuf: Buffer, kStart: number, kEnd: number, length: number, deadline: number, raw: boolean): number {
+    const arena = this.arena;
+    const keyBytes = kEnd - kStart;
+    const header = deadline >= 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES;
+    const large = length > MAX_EMBEDDED_BYTES;
+    const block = large ? arena.allocate(length) : 0;
+    const h = arena.allocate(large ? ((header + keyBytes + 3) & ~3) + 4 : header + keyBytes + length);
+    const segment = h >>> 26;
+    const base = (h & OFFSET_MASK) << 4;
+    const i32 = arena.i32[segment];
+    const w = base >> 2;
+    i32[w + WORD_HASH] = hash;
+    i32[w + WORD_META] =
+      keyBytes | (TYPE_STRING << TYPE_SHIFT) | (deadline >= 0 ? HAS_DEADLINE : 0) | (raw ? RAW : 0) | (large ? LARGE : 0);
+    i32[w + WORD_VALUE] = length;
+    i32[w + WORD_CLOCK] = this.clock;
+    if (deadline >= 0) this.writeDeadline(h, deadline);
+    const buf = arena.buf[segment];
+    copy(kBuf, kStart, buf, base + header, keyBytes);
+    const at = base + header + keyBytes;
+    if (large) {
+      i32[(at + 3) >> 2] = block;
+      this.vBuf = arena.buf[block >>> 26];
+      this.vStart = (block & OFFSET_MASK) << 4;
+    } else {
+      this.vBuf = buf;
+      this.vStart = at;
+    }
+    this.vEnd = this.vStart + length;
+    return h;
+  }
+
+  private writeDeadline(h: number, deadline: number): void {
+    const i32 = this.arena.i32[h >>> 26];
+    const w = (h & OFFSET_MASK) << 2;
+    i32[w + WORD_DEADLINE_HIGH] = Math.floor(deadline / TWO_32);
+    i32[w + WORD_DEADLINE_LOW] = deadline >>> 0;
+  }
+
+  /** Puts a new entry in the place of `old` (0: none) and frees what `old` held. */
+  private link(db: number, hash: number, h: number, deadline: number, old: number): void {
+    if (old === 0) {
+      this.table.insert(this.openRoot(db), hash, h);
+    } else {
+      this.table.replace(this.roots[db << 1], hash, old, h);
+      this.forgetDeadline(db, old);
+      this.releaseEntry(old);
+    }
+    if (deadline >= 0) this.heap.push(this.heapRoot(db), deadline, h);
+  }
+
+  private forgetDeadline(db: number, h: number): void {
+    const i32 = this.arena.i32[h >>> 26];
+    const w = (h & OFFSET_MASK) << 2;
+    if ((i32[w + WORD_META] & HAS_DEADLINE) !== 0) this.heap.remove(this.heapRoot(db), i32[w + WORD_HEAP_POSITION]);
+  }
+
+  /** Frees the entry's blocks. */
+  private releaseEntry(h: number): void {
+    const large = this.largeBlock(h);
+    if (large !== 0) this.arena.release(large);
+    this.arena.release(h);
+  }
+
+  /** Handle of the block that holds a LARGE value, else 0. */
+  private largeBlock(h: number): number {
+    const meta = this.meta(h);
+    if ((meta & LARGE) === 0) return 0;
+    return this.arena.i32[h >>> 26][this.largeWord(h, meta)];
+  }
+
+  private largeWord(h: number, meta: number): number {
+    const header = (meta & HAS_DEADLINE) !== 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES;
+    return (((h & OFFSET_MASK) << 4) + header + (meta & KEY_BYTES_MASK) + 3) >> 2;
+  }
+
+  /** Before the bytes of a string are patched through the v registers. */
+  beginWrite(h: number): void {
+    const large = this.largeBlock(h);
+    this.arena.willChange(large === 0 ? h : large);
+  }
+
+  /**
+   * Gives a string another length: bytes are kept, growth is filled with zeros, the string becomes RAW. Returns the entry,
+   * which may be another; v registers cover the new value, announced for writing.
+   */
+  resizeString(db: number, hash: number, h: number, newBytes: number): number {
+    const arena = this.arena;
+    const oldBytes = this.valueBytes(h);
+    const large = this.largeBlock(h);
+    if (large !== 0 && newBytes > MAX_EMBEDDED_BYTES) {
+      this.resizeLarge(h, large, oldBytes, newBytes);
+    } else if (large !== 0 || !this.overwrite(h, KEEP_DEADLINE, newBytes, true)) {
+      h = this.moveString(db, hash, h, newBytes);
+    }
+    this.value(h);
+    if (newBytes > oldBytes) this.vBuf.fill(0, this.vStart + oldBytes, this.vEnd);
+    arena.willChange(h);
+    return h;
+  }
+
+  private resizeLarge(h: number, block: number, oldBytes: number, newBytes: number): void {
+    const arena = this.arena;
+    const i32 = arena.i32[h >>> 26];
+    const w = (h & OFFSET_MASK) << 2;
+    arena.willChange(h);
+    if (arena.fits(block, newBytes)) {
+      arena.willChange(block);
+    } else {
+      // strings that grow by APPEND get slack, so that n appends copy O(n) bytes in all
+      const room = newBytes > oldBytes ? Math.min(newBytes * 2, newBytes + (1 << 20)) : newBytes;
+      const next = arena.allocate(room);
+      arena.buf[block >>> 26].copy(
+        arena.buf[next >>> 26],
+        (next & OFFSET_MASK) << 4,
+        (block & OFFSET_MASK) << 4,
+        ((block & OFFSET_MASK) << 4) + Math.min(oldBytes, newBytes),
+      );
+      i32[this.largeWord(h, i32[w + WORD_META])] = next;
+      arena.release(block);
+    }
+    i32[w + WORD_VALUE] = newBytes;
+    i32[w + WORD_META] |= RAW;
+    i32[w + WORD_CLOCK] = (i32[w + WORD_CLOCK] & ~CLOCK_MASK) | this.clock;
+  }
+
+  private moveString(db: number, hash: number, h: number, newBytes: number): number {
+    const deadline = this.deadlineOf(h);
+    this.key(h);
+    const next = this.newString(hash, this.kBuf, this.kStart, this.kEnd, newBytes, deadline, true);
+    const toBuf = this.vBuf;
+    const toStart = this.vStart;
+    this.value(h);
+    copy(this.vBuf, this.vStart, toBuf, toStart, Math.min(newBytes, this.vEnd - this.vStart));
+    this.link(db, hash, next, deadline, h);
+    return next;
+  }
+
+  /**
+   * Sets (unix ms) or removes (NO_DEADLINE) the deadline; returns the entry, which moves when its header grows or
+   * shrinks.
+   */
+  setDeadline(db: number, h: number, deadline: number): number {
+    const i32 = this.arena.i32[h >>> 26];
+    const w = (h & OFFSET_MASK) << 2;
+    const meta = i32[w + WORD_META];
+    const has = (meta & HAS_DEADLINE) !== 0;
+    if (has && deadline >= 0) {
+      this.arena.willChange(h);
+      this.writeDeadline(h, deadline);
+      this.heap.update(this.heapRoot(db), i32[w + WORD_HEAP_POSITION], deadline);
+      return h;
+    }
+    return has === deadline >= 0 ? h : this.reshape(db, h, meta, deadline);
+  }
+
+  /** Moves an entry to a block whose header has or lacks the deadline words; a LARGE value or a structure stays put. */
+  private reshape(db: number, h: number, meta: number, deadline: number): number {
+    const arena = this.arena;
+    const keyBytes = meta & KEY_BYTES_MASK;
+    const from = (meta & HAS_DEADLINE) !== 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES;
+    const to = deadline >= 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES;
+    const large = this.largeBlock(h);
+    const isString = ((meta >>> TYPE_SHIFT) & TYPE_MASK) === TYPE_STRING;
+    const embedded = isString && large === 0 ? this.valueBytes(h) : 0;
+    const next = arena.allocate(large !== 0 ? ((to + keyBytes + 3) & ~3) + 4 : to + keyBytes + embedded);
+    const source = arena.i32[h >>> 26];
+    const target = arena.i32[next >>> 26];
+    const sw = (h & OFFSET_MASK) << 2;
+    const tw = (next & OFFSET_MASK) << 2;
+    target[tw + WORD_HASH] = source[sw + WORD_HASH];
+    target[tw + WORD_META] = deadline >= 0 ? meta | HAS_DEADLINE : meta & ~HAS_DEADLINE;
+    target[tw + WORD_VALUE] = source[sw + WORD_VALUE];
+    target[tw + WORD_CLOCK] = source[sw + WORD_CLOCK];
+    copy(arena.buf[h >>> 26], (sw << 2) + from, arena.buf[next >>> 26], (tw << 2) + to, keyBytes + embedded);
+    if (large !== 0) target[this.largeWord(next, target[tw + WORD_META])] = large;
+    if (deadline >= 0) this.writeDeadline(next, deadline);
+    this.table.replace(this.roots[db << 1], source[sw + WORD_HASH], h, next);
+    this.forgetDeadline(db, h);
+    if (deadline >= 0) this.heap.push(this.heapRoot(db), deadline, next);
+    arena.release(h);
+    return next;
+  }
+
+  /** Removes an entry and frees what it holds. */
+  remove(db: number, h: number): void {
+    this.table.remove(this.roots[db << 1], this.hashOf(h), h);
+    this.forgetDeadline(db, h);
+    this.releaseEntry(h);
+  }
+
+  /** Keys in a database, expired ones that nobody met yet included. */
+  count(db: number): number {
+    const root = this.roots[db << 1];
+    return root === 0 ? 0 : this.table.count(root);
+  }
+
+  /** Keys with a deadline in a database. */
+  deadlines(db: number): number {
+    const root = this.heapRoot(db);
+    return root === 0 ? 0 : this.heap.count(root);
+  }
+
+  /** The earliest deadline of a database in unix ms, Infinity where there is none. */
+  firstDeadline(db: number): number {
+    const root = this.heapRoot(db);
+    return root === 0 ? Number.POSITIVE_INFINITY : this.heap.firstDeadline(root);
+  }
+
+  /** The entry with the earliest deadline, or 0. */
+  firstExpiring(db: number): number {
+    const root = this.heapRoot(db);
+    return root === 0 || this.heap.count(root) === 0 ? 0 : this.heap.firstEntry(root);
+  }
+
+  /** Visits one home bucket; cursor and result as HashTable.scan. */
+  scan(db: number, cursor: number, visit: (entry: number) => void): number {
+    const root = this.roots[db << 1];
+    return root === 0 ? 0 : this.table.scan(root, cursor, visit);
+  }
+
+  randomEntry(db: number, random32: () => number): number {
+    const root = this.roots[db << 1];
+    return root === 0 ? 0 : this.table.randomEntry(root, random32);
+  }
+
+  /** Exchanges two databases. */
+  swap(a: number, b: number): void {
+    for (let i = 0; i < 2; i++) {
+      const kept = this.roots[(a << 1) + i];
+      this.roots[(a << 1) + i] = this.roots[(b << 1) + i];
+      this.roots[(b << 1) + i] = kept;
+    }
+  }
+
+  /** Calls `visit` for every entry of a database; the table must not change meanwhile. */
+  forEach(db: number, visit: (entry: number) => void): void {
+    let cursor = 0;
+    do cursor = this.scan(db, cursor, visit);
+    while (cursor !== 0);
+  }
+
+  /** Bytes of the entry's blocks. */
+  memoryOf(h: number): number {
+    const large = this.largeBlock(h);
+    return this.arena.blockBytes(h) + (large === 0 ? 0 : this.arena.blockBytes(large));
+  }
+
+  /** Whole seconds since the access clock of the entry was set. */
+  idleSeconds(h: number): number {
+    return (this.clock - this.clockOf(h)) & CLOCK_MASK;
+  }
+
+  /**
+   * Moves an entry of any type to another key or database of this shard, where that key must be absent. Value block,
+   * deadline and access clock go along. Returns the entry.
+   */
+  rename(dbFrom: number, h: number, dbTo: number, newHash: number, kBuf: Buffer, kStart: number, kEnd: number): number {
+    const arena = this.arena;
+    const meta = this.meta(h);
+    const header = (meta & HAS_DEADLINE) !== 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES;
+    const keyBytes = kEnd - kStart;
+    const large = this.largeBlock(h);
+    const isString = ((meta >>> TYPE_SHIFT) & TYPE_MASK) === TYPE_STRING;
+    const embedded = isString && large === 0 ? this.valueBytes(h) : 0;
+    const next = arena.allocate(large !== 0 ? ((header + keyBytes + 3) & ~3) + 4 : header + keyBytes + embedded);
+    const source = arena.i32[h >>> 26];
+    const target = arena.i32[next >>> 26];
+    const sw = (h & OFFSET_MASK) << 2;
+    const tw = (next & OFFSET_MASK) << 2;
+    target[tw + WORD_HASH] = newHash;
+    target[tw + WORD_META] = (meta & ~KEY_BYTES_MASK) | keyBytes;
+    target[tw + WORD_VALUE] = source[sw + WORD_VALUE];
+    target[tw + WORD_CLOCK] = source[sw + WORD_CLOCK];
+    const to = arena.buf[next >>> 26];
+    copy(kBuf, kStart, to, (tw << 2) + header, keyBytes);
+    copy(arena.buf[h >>> 26], (sw << 2) + header + (meta & KEY_BYTES_MASK), to, (tw << 2) + header + keyBytes, embedded);
+    if (large !== 0) target[this.largeWord(next, target[tw + WORD_META])] = large;
+    const deadline = this.deadlineOf(h);
+    if (deadline >= 0) this.writeDeadline(next, deadline);
+    this.table.remove(this.roots[dbFrom << 1], this.hashOf(h), h);
+    this.forgetDeadline(dbFrom, h);
+    arena.release(h);
+    this.link(dbTo, newHash, next, deadline, 0);
+    return next;
+  }
+
+  /**
+   * Empties a database at once; its table is freed in steps by `freeDropped`. Returns the number of keys that were in it.
+   */
+  flush(db: number): number {
+    const table = this.roots[db << 1];
+    if (table === 0) return 0;
+    const keys = this.table.count(table);
+    this.heap.releaseAll(this.heapRoot(db));
+    this.roots[db << 1] = 0;
+    this.roots[(db << 1) + 1] = 0;
+    const count = this.roots[this.droppedCount];
+    if (count === MAX_DROPPED) {
+      while (this.table.releaseStep(table, 1024, this.releaseVisitor));
+    } else {
+      this.roots[this.droppedCount + 1 + count] = table;
+      this.roots[this.droppedCount] = count + 1;
+    }
+    return keys;
+  }
+
+  /** Frees up to `budget` buckets of dropped tables with their entries; true while there is more. */
+  freeDropped(budget: number): boolean {
+    const count = this.roots[this.droppedCount];
+    if (count === 0) return false;
+    if (this.table.releaseStep(this.roots[this.droppedCount + count], budget, this.releaseVisitor)) return true;
+    this.roots[this.droppedCount] = count - 1;
+    return count > 1;
+  }
+
+  private readonly releaseVisitor = (h: number): void => this.releaseEntry(h);
+}

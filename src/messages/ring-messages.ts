@@ -1,0 +1,76 @@
+/**
+ * What crosses threads through the rings. One writer and one reader per ring; both ends import this page.
+ *
+ *   FORWARD   u32 request | u32 row | u32 db | u32 flags (bits 0..1 RESP version, bit 2 no-touch) | u32 argc | u32 lengths[argc] | bytes
+ *   REPLY     u32 request | u32 shard | reply bytes as they go to the client
+ *
+ * `request` names the waiting connection on the side that forwarded; the answering side sends it back unchanged.
+ */
+import { Args } from '../resp/args.ts';
+
+export const MESSAGE = { forward: 1, reply: 2 } as const;
+
+const FORWARD_HEADER_BYTES = 20;
+const NO_TOUCH = 4;
+
+export interface Forward {
+  request: number;
+  rowId: number;
+  db: number;
+  resp: 2 | 3;
+  noTouch: boolean;
+  args: Args;
+}
+
+/** Encodes a FORWARD of these arguments into a buffer of its own. */
+export function encodeForward(request: number, rowId: number, db: number, resp: 2 | 3, noTouch: boolean, args: Args): Buffer {
+  const argc = args.count;
+  let bytes = FORWARD_HEADER_BYTES + argc * 4;
+  for (let i = 0; i < argc; i++) bytes += args.ends[i] - args.starts[i];
+  const out = Buffer.allocUnsafe(bytes);
+  out.writeUInt32LE(request, 0);
+  out.writeUInt32LE(rowId, 4);
+  out.writeUInt32LE(db, 8);
+  out.writeUInt32LE(resp | (noTouch ? NO_TOUCH : 0), 12);
+  out.writeUInt32LE(argc, 16);
+  let at = FORWARD_HEADER_BYTES + argc * 4;
+  for (let i = 0; i < argc; i++) {
+    out.writeUInt32LE(args.ends[i] - args.starts[i], FORWARD_HEADER_BYTES + i * 4);
+    at += args.buf.copy(out, at, args.starts[i], args.ends[i]);
+  }
+  return out;
+}
+
+/** Decodes a FORWARD out of buf[start, end); the arguments are copied, because the ring's room is given back at once. */
+export function decodeForward(buf: Buffer, start: number, end: number): Forward {
+  const own = Buffer.from(buf.subarray(start, end));
+  const argc = own.readUInt32LE(16);
+  const args = new Args(argc);
+  args.buf = own;
+  args.count = argc;
+  let at = FORWARD_HEADER_BYTES + argc * 4;
+  for (let i = 0; i < argc; i++) {
+    args.starts[i] = at;
+    at += own.readUInt32LE(FORWARD_HEADER_BYTES + i * 4);
+    args.ends[i] = at;
+  }
+  args.frameStart = -1;
+  const flags = own.readUInt32LE(12);
+  return {
+    request: own.readUInt32LE(0),
+    rowId: own.readUInt32LE(4),
+    db: own.readUInt32LE(8),
+    resp: (flags & 3) === 3 ? 3 : 2,
+    noTouch: (flags & NO_TOUCH) !== 0,
+    args,
+  };
+}
+
+/** Encodes a REPLY around reply[start, end). */
+export function encodeReply(request: number, shard: number, reply: Buffer, start: number, end: number): Buffer {
+  const out = Buffer.allocUnsafe(8 + end - start);
+  out.writeUInt32LE(request, 0);
+  out.writeUInt32LE(shard, 4);
+  reply.copy(out, 8, start, end);
+  return out;
+}

@@ -1,0 +1,77 @@
+/** What crosses threads through postMessage: start-up, hand-off, shutdown. One map for each direction; both ends import it. */
+import type { Socket } from 'node:net';
+import type { ClientRecordsMemory } from '../admin/client-records.ts';
+import type { CommandStatsMemory } from '../admin/command-stats.ts';
+import type { ErrorStatsMemory } from '../admin/error-stats.ts';
+import type { ServerSamplesMemory } from '../admin/server-samples.ts';
+import type { SettingsMemory } from '../admin/settings-store.ts';
+import type { JournalMemory } from '../journal/journal-memory.ts';
+import type { WorldMemory } from '../shard/world.ts';
+
+/** workerData of every worker. */
+export interface ThreadStart {
+  /** Thread number, see src/shard/world.ts. */
+  thread: number;
+  worker: number;
+  /** The highest thread number in use. */
+  threads: number;
+  world: WorldMemory;
+  settings: SettingsMemory;
+  journal: JournalMemory;
+  clients: ClientRecordsMemory;
+  counters: SharedArrayBuffer;
+  commandStats: CommandStatsMemory;
+  errorStats: ErrorStatsMemory;
+  samples: ServerSamplesMemory;
+  /** rings[from][to] between workers. */
+  rings: SharedArrayBuffer[][];
+  /** Sockets deliver into a static buffer; false: plain `data` events. */
+  staticReader: boolean;
+  identity: Identity;
+}
+
+/** Facts of the process that never change. */
+export interface Identity {
+  pid: number;
+  runId: string;
+  startedMs: number;
+  executablePath: string;
+  configFile: string;
+  tcpPort: number;
+  listeners: { name: string; bind: string[]; port: number }[];
+}
+
+/** What is asked of the shutdown; `save` null: as the save points say. */
+export interface ShutdownRequest {
+  save: boolean | null;
+  now: boolean;
+  force: boolean;
+}
+
+/** Acceptor to worker. */
+export type ToWorker =
+  | { kind: 'client'; socket: Socket }
+  | { kind: 'listen-unix'; path: string; mode: number }
+  | ({ kind: 'replay' } & ReplayRequest)
+  /** Answers a parked session: a whole RESP reply in latin1. */
+  | { kind: 'answer'; session: number; reply: string }
+  | { kind: 'stop' };
+
+/** Worker to acceptor. */
+export type FromWorker =
+  | { kind: 'ready' }
+  | { kind: 'replayed'; shard: number; commands: number }
+  | { kind: 'listening' }
+  | { kind: 'listen-failed'; message: string }
+  | { kind: 'reload'; worker: number; session: number }
+  | { kind: 'shutdown'; worker: number; session: number; request: ShutdownRequest }
+  | { kind: 'stopped' }
+  | { kind: 'log'; level: LogLevel; text: string };
+
+/** A shard's journal to be replayed by its owner: files in order, each up to byte `end`. */
+export interface ReplayRequest {
+  shard: number;
+  files: { path: string; end: number }[];
+}
+
+export type LogLevel = 'debug' | 'verbose' | 'notice' | 'warning';

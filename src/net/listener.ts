@@ -1,0 +1,109 @@
+/**
+ * Listening on TCP and handing fresh connections to the worker with the fewest of them. Knows nothing of commands.
+ */
+import net from 'node:net';
+
+export interface ListenOptions {
+  /** Addresses to bind; a leading '-' means: not being able to is no failure. */
+  bind: readonly string[];
+  port: number;
+  backlog: number;
+  /** Seconds, 0 = off. */
+  keepAliveSeconds: number;
+}
+
+/** Opens the listening sockets; `accept` gets each fresh, paused, unread connection. Throws the first failure. */
+export async function listenTcp(options: ListenOptions, accept: (socket: net.Socket) => void): Promise<net.Server[]> {
+  const servers: net.Server[] = [];
+  for (const address of options.bind) {
+    const optional = address.startsWith('-');
+    const host = optional ? address.slice(1) : address;
+    try {
+      servers.push(await listenOne(host === '*' ? '0.0.0.0' : host, options, accept));
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? '';
+      if (optional && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT')) continue;
+      for (const server of servers) server.close();
+      throw error;
+    }
+  }
+  return servers;
+}
+
+function listenOne(host: string, options: ListenOptions, accept: (socket: net.Socket) => void): Promise<net.Server> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer(
+      {
+        pauseOnConnect: true,
+        noDelay: true,
+        allowHalfOpen: true,
+        keepAlive: options.keepAliveSeconds > 0,
+        keepAliveInitialDelay: options.keepAliveSeconds * 1000,
+      },
+      accept,
+    );
+    server.once('error', reject);
+    server.listen({ host, port: options.port, backlog: options.backlog }, () => {
+      server.off('error', reject);
+      resolve(server);
+    });
+  });
+}
+
+const DENIED =
+  '-DENIED Skein is running in protected mode because protected mode is enabled and no password is set for the default user. ' +
+  'In this mode connections are only accepted from the loopback interface. To let other computers connect, set a password ' +
+  "(CONFIG SET requirepass), or disable protected mode (CONFIG SET protected-mode no) where the network is trusted.\r\n";
+const TOO_MANY = '-ERR max number of clients reached\r\n';
+
+/** Is the peer on this machine? */
+export function isLoopback(socket: net.Socket): boolean {
+  const address = socket.remoteAddress ?? '';
+  return address.startsWith('127.') || address === '::1' || address.startsWith('::ffff:127.');
+}
+
+function turnAway(socket: net.Socket, text: string): void {
+  socket.on('error', () => socket.destroy());
+  socket.end(text);
+  socket.resume();
+}
+
+/** Refuses a connection that protected mode forbids. */
+export function deny(socket: net.Socket): void {
+  turnAway(socket, DENIED);
+}
+
+/** Refuses a connection beyond maxclients. */
+export function refuseTooMany(socket: net.Socket): void {
+  turnAway(socket, TOO_MANY);
+}
+
+/** Deals connections out: to the worker that has the fewest open ones. */
+export class HandOff {
+  private readonly handed: Float64Array;
+  private readonly finished: (worker: number) => number;
+
+  /** `finished(worker)`: how many of its connections a worker has closed, as a 32-bit count that wraps. */
+  constructor(workers: number, finished: (worker: number) => number) {
+    this.handed = new Float64Array(workers);
+    this.finished = finished;
+  }
+
+  openOf(worker: number): number {
+    return (this.handed[worker] - this.finished(worker)) | 0;
+  }
+
+  get open(): number {
+    let sum = 0;
+    for (let worker = 0; worker < this.handed.length; worker++) sum += this.openOf(worker);
+    return sum;
+  }
+
+  /** The worker that gets the next connection, counted as handed to it. */
+  next(): number {
+    let best = 0;
+    for (let worker = 1; worker < this.handed.length; worker++) if (this.openOf(worker) < this.openOf(best)) best = worker;
+    this.handed[best]++;
+    return best;
+  }
+}

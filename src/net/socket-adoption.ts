@@ -1,0 +1,94 @@
+/**
+ * Makes a transferred or accepted socket read into the thread's one static buffer, which saves a buffer and an event per read.
+ *
+ * Node offers that (`onread`) for sockets it connects itself; for accepted ones the handle is wrapped anew. Whether this Node
+ * allows it is found out at start (`readerWorks`); else the sockets' plain `data` events are used.
+ */
+import net from 'node:net';
+
+/** What a connection does with its bytes. */
+export interface ByteSink {
+  /** Takes buf[0, length); false: stop reading until `resume`. */
+  onBytes(buf: Buffer, length: number): boolean;
+  onEnd(): void;
+  onClose(): void;
+  onDrain(): void;
+}
+
+/** Parts of a socket that Node's types do not show. */
+interface HandleOwner {
+  _handle: object | null;
+}
+
+/** Bytes of the read buffer: big enough that a value of 512 KiB arrives in few reads. */
+export const READ_BUFFER_BYTES = 512 * 1024;
+
+/** Takes the handle out of a socket, which is then only an empty shell. */
+function takeHandle(socket: net.Socket): object {
+  const owner = socket as unknown as HandleOwner;
+  const handle = owner._handle;
+  if (handle === null) throw new Error('the socket has lost its handle');
+  owner._handle = null;
+  socket.destroy();
+  return handle;
+}
+
+function wrap(handle: object, buffer: Buffer, onBytes: (bytes: number, buf: Uint8Array) => boolean): net.Socket {
+  const options = { handle, onread: { buffer, callback: onBytes }, allowHalfOpen: true };
+  return new net.Socket(options as unknown as net.SocketConstructorOpts);
+}
+
+/**
+ * Adopts a paused socket that nobody has read from. `makeSink` gets the socket to write to and returns who takes the bytes;
+ * reading starts at once. `readBuffer` is shared by all connections of a thread, or null for plain `data` events.
+ */
+export function adoptSocket(socket: net.Socket, readBuffer: Buffer | null, makeSink: (socket: net.Socket) => ByteSink): void {
+  let sink: ByteSink | null = null;
+  let adopted = socket;
+  if (readBuffer !== null) {
+    adopted = wrap(takeHandle(socket), readBuffer, (bytes) => sink!.onBytes(readBuffer, bytes));
+  } else {
+    socket.allowHalfOpen = true;
+    socket.on('data', (chunk: Buffer) => {
+      if (!sink!.onBytes(chunk, chunk.length)) socket.pause();
+    });
+  }
+  sink = makeSink(adopted);
+  const target = sink;
+  adopted.on('end', () => target.onEnd());
+  adopted.on('close', () => target.onClose());
+  adopted.on('drain', () => target.onDrain());
+  // a reset or a broken pipe ends in 'close', which does all there is to do
+  adopted.on('error', () => adopted.destroy());
+  adopted.resume();
+}
+
+/** Tries over the loopback whether wrapped handles deliver bytes into a static buffer; takes a few milliseconds. */
+export async function readerWorks(): Promise<boolean> {
+  const server = net.createServer({ pauseOnConnect: true });
+  try {
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as net.AddressInfo;
+    const accepted = new Promise<net.Socket>((resolve) => server.once('connection', resolve));
+    const client = net.connect(port, '127.0.0.1', () => client.write('ping'));
+    client.on('error', () => client.destroy());
+    const socket = await accepted;
+    const buffer = Buffer.alloc(64);
+    const text = await new Promise<string>((resolve) => {
+      const wrapped = wrap(takeHandle(socket), buffer, (bytes, buf) => {
+        resolve(buf === buffer ? buffer.toString('latin1', 0, bytes) : '');
+        wrapped.destroy();
+        return false;
+      });
+      wrapped.on('error', () => resolve(''));
+      wrapped.on('close', () => resolve(''));
+      wrapped.resume();
+    });
+    client.destroy();
+    return text === 'ping';
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}

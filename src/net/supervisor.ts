@@ -1,0 +1,98 @@
+/**
+ * The other threads of the process as the acceptor sees them: starts them, talks to them, and ends the process loudly when
+ * one of them dies.
+ */
+import { Worker } from 'node:worker_threads';
+import type { FromWorker, ThreadStart, ToWorker } from '../messages/thread-messages.ts';
+import { moduleUrl } from './module-url.ts';
+
+type Kind = FromWorker['kind'];
+type Of<K extends Kind> = Extract<FromWorker, { kind: K }>;
+
+export interface SupervisorParts {
+  /** A worker says something that nobody waits for. */
+  onMessage: (message: FromWorker) => void;
+  /** A thread died although it was not told to end. Must end the process. */
+  onDeath: (text: string) => void;
+}
+
+interface Wish {
+  matches: (message: FromWorker, worker: number) => boolean;
+  fulfil: (message: FromWorker) => void;
+}
+
+export class Supervisor {
+  readonly workers: Worker[] = [];
+  private readonly parts: SupervisorParts;
+  private readonly wishes = new Set<Wish>();
+  private ending = false;
+
+  constructor(parts: SupervisorParts) {
+    this.parts = parts;
+  }
+
+  /** Starts a worker thread; it is ready when it says so. */
+  startWorker(start: ThreadStart): void {
+    const worker = new Worker(moduleUrl('../../workers/shard', import.meta.url, import.meta.filename), {
+      workerData: start,
+      name: `skein-worker-${start.worker}`,
+    });
+    this.workers.push(worker);
+    worker.on('message', (message: FromWorker) => this.dispatch(message, start.worker));
+    this.watch(worker, `worker ${start.worker}`);
+  }
+
+  /** Reports the death of any thread. */
+  watch(worker: Worker, name: string): void {
+    worker.on('error', (error: unknown) => {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.parts.onDeath(`${name} failed: ${text}`);
+    });
+    worker.on('exit', (code) => {
+      if (!this.ending) this.parts.onDeath(`${name} ended with code ${code}`);
+    });
+  }
+
+  /** From now on threads may end. */
+  expectEnd(): void {
+    this.ending = true;
+  }
+
+  send(worker: number, message: ToWorker): void {
+    if (message.kind === 'client') {
+      // @types/node does not know that sockets can be transferred
+      this.workers[worker].postMessage(message, [message.socket as unknown as ArrayBuffer]);
+    } else {
+      this.workers[worker].postMessage(message);
+    }
+  }
+
+  broadcast(message: ToWorker): void {
+    for (let worker = 0; worker < this.workers.length; worker++) this.send(worker, message);
+  }
+
+  /** The next message of a kind from one worker. */
+  next<K extends Kind>(worker: number, kind: K, also: (message: Of<K>) => boolean = () => true): Promise<Of<K>> {
+    return new Promise((resolve) => {
+      this.wishes.add({
+        matches: (message, from) => from === worker && message.kind === kind && also(message as Of<K>),
+        fulfil: (message) => resolve(message as Of<K>),
+      });
+    });
+  }
+
+  /** The next message of a kind from every worker. */
+  async nextOfAll(kind: Kind): Promise<void> {
+    await Promise.all(this.workers.map((_, worker) => this.next(worker, kind)));
+  }
+
+  private dispatch(message: FromWorker, worker: number): void {
+    for (const wish of this.wishes) {
+      if (!wish.matches(message, worker)) continue;
+      this.wishes.delete(wish);
+      wish.fulfil(message);
+      return;
+    }
+    this.parts.onMessage(message);
+  }
+}

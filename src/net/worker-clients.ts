@@ -1,0 +1,122 @@
+/**
+ * The connections of one worker: adopts them, gives them what they share, closes those that somebody wants closed.
+ */
+import type { Socket } from 'node:net';
+import type { ClientRecords } from '../admin/client-records.ts';
+import { COUNTER } from '../admin/server-counters.ts';
+import { type ServerContext, Session } from '../dispatch/session.ts';
+import { Connection, type ConnectionThread } from './connection.ts';
+import { adoptSocket } from './socket-adoption.ts';
+
+const TOO_MANY = '-ERR max number of clients reached\r\n';
+
+export class WorkerClients {
+  private readonly connections = new Map<number, Connection>();
+  private readonly server: ServerContext;
+  private readonly records: ClientRecords;
+  private readonly thread: ConnectionThread;
+  private readonly counters: Float64Array;
+  private readonly readBuffer: Buffer | null;
+  private readonly nextId: () => number;
+  private readonly finished: () => void;
+
+  constructor(parts: {
+    server: ServerContext;
+    thread: ConnectionThread;
+    counters: Float64Array;
+    readBuffer: Buffer | null;
+    nextId: () => number;
+    /** A connection of this worker has ended. */
+    finished: () => void;
+  }) {
+    this.server = parts.server;
+    this.records = parts.server.clients;
+    this.thread = parts.thread;
+    this.counters = parts.counters;
+    this.readBuffer = parts.readBuffer;
+    this.nextId = parts.nextId;
+    this.finished = parts.finished;
+  }
+
+  get count(): number {
+    return this.connections.size;
+  }
+
+  /** Takes over a fresh socket. `unixPath` is the listening path of a Unix socket, '' for TCP. */
+  adopt(socket: Socket, unixPath: string): void {
+    const addr = unixPath === '' ? addressText(socket.remoteAddress, socket.remotePort) : `${unixPath}:0`;
+    const laddr = unixPath === '' ? addressText(socket.localAddress, socket.localPort) : `${unixPath}:0`;
+    const id = this.nextId();
+    const nowMs = this.server.nowMs();
+    const record = this.records.open({ id, addr, laddr, fd: -1, nowMs, isUnixSocket: unixPath !== '' });
+    if (record < 0) {
+      this.counters[COUNTER.connectionsRejected]++;
+      socket.on('error', () => socket.destroy());
+      socket.end(TOO_MANY);
+      this.finished();
+      return;
+    }
+    this.counters[COUNTER.connectionsReceived]++;
+    adoptSocket(socket, this.readBuffer, (adopted) => {
+      const session = new Session(this.server, id, this.server.settings.text('requirepass') === '');
+      session.record = record;
+      session.addr = addr;
+      session.laddr = laddr;
+      session.isUnixSocket = unixPath !== '';
+      session.createdMs = session.nowMs = nowMs;
+      const connection = new Connection(adopted, session, this.thread);
+      this.connections.set(id, connection);
+      return connection;
+    });
+  }
+
+  forget(connection: Connection): void {
+    if (!this.connections.delete(connection.session.id)) return;
+    this.records.close(connection.session.record);
+    this.finished();
+  }
+
+  bySession(id: number): Connection | null {
+    return this.connections.get(id) ?? null;
+  }
+
+  /** Closes the connections whose kill word is set; called when this worker was rung. */
+  closeKilled(): void {
+    for (const connection of this.connections.values()) {
+      if (this.records.killWanted(connection.session.record)) connection.close();
+    }
+  }
+
+  /** Ends all connections after what they are owed has left. */
+  endAll(): void {
+    for (const connection of this.connections.values()) connection.end();
+  }
+
+  destroyAll(): void {
+    for (const connection of [...this.connections.values()]) connection.close();
+  }
+
+  /** True while outputs are staged or held. */
+  get owesOutput(): boolean {
+    for (const connection of this.connections.values()) if (connection.owesOutput) return true;
+    return false;
+  }
+
+  /** Closes clients that were idle longer than the setting `timeout`, and notes the sizes of buffers; a few times a second. */
+  sweep(nowMs: number, timeoutSeconds: number): void {
+    for (const connection of this.connections.values()) {
+      const { session } = connection;
+      if (timeoutSeconds > 0 && !session.parked && nowMs - session.nowMs > timeoutSeconds * 1000) {
+        connection.close();
+        continue;
+      }
+      this.records.buffers(session.record, connection.inputBytes, connection.outputBytes, connection.memoryBytes);
+    }
+  }
+}
+
+/** 'address:port', IPv6 in brackets, as CLIENT LIST shows it. */
+function addressText(address: string | undefined, port: number | undefined): string {
+  if (address === undefined) return '?:0';
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}

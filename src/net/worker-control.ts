@@ -1,0 +1,117 @@
+/** What a worker's sessions may ask beyond their thread, and what the worker knows of journal and disk. */
+import { resolve } from 'node:path';
+import type { MessagePort } from 'node:worker_threads';
+import type { SettingsStore } from '../admin/settings-store.ts';
+import type { Control, Session } from '../dispatch/session.ts';
+import type { Journal } from '../journal/journal.ts';
+import { JournalControl } from '../journal/journal-control.ts';
+import { POLICY } from '../journal/journal-memory.ts';
+import type { FromWorker, LogLevel, ShutdownRequest, ThreadStart } from '../messages/thread-messages.ts';
+import type { ShardAccess } from '../shard/shard-access.ts';
+import { PROCESS, STATE } from '../shard/world.ts';
+import { realDirectory, rewriteConfigFile } from './config-file.ts';
+import { applySettings } from './settings-effects.ts';
+
+export class WorkerControl implements Control {
+  readonly journal: JournalControl;
+  private readonly start: ThreadStart;
+  private readonly port: MessagePort;
+  private readonly access: ShardAccess;
+  private readonly settings: SettingsStore;
+
+  constructor(start: ThreadStart, port: MessagePort, access: ShardAccess, settings: SettingsStore) {
+    this.start = start;
+    this.port = port;
+    this.access = access;
+    this.settings = settings;
+    this.journal = new JournalControl(start.journal);
+  }
+
+  private send(message: FromWorker): void {
+    this.port.postMessage(message);
+  }
+
+  logAt(level: LogLevel, text: string): void {
+    this.send({ kind: 'log', level, text });
+  }
+
+  log(text: string): void {
+    this.logAt('notice', text);
+  }
+
+  // ---- Control ----
+
+  shutdown(session: Session, request: ShutdownRequest): void {
+    session.park();
+    this.send({ kind: 'shutdown', worker: this.start.worker, session: session.id, request });
+  }
+
+  shutdownPending(): boolean {
+    return (this.access.stateBits() & STATE.shuttingDown) !== 0;
+  }
+
+  /** A shutdown waits for nothing that could be given up, so there never is one to abort. */
+  abortShutdown(): boolean {
+    return false;
+  }
+
+  reload(session: Session): void {
+    session.park();
+    this.send({ kind: 'reload', worker: this.start.worker, session: session.id });
+  }
+
+  setActiveExpire(on: boolean): void {
+    Atomics.store(this.access.process, PROCESS.expiryPaused, on ? 0 : 1);
+  }
+
+  sleepSync(ms: number): void {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  }
+
+  directory(base: string, path: string): string | null {
+    return realDirectory(resolve(base, path));
+  }
+
+  rewriteConfig(): string | null {
+    return rewriteConfigFile(this.start.identity.configFile, this.settings);
+  }
+
+  settingsChanged(names: readonly string[]): string | null {
+    return applySettings(names, this.settings, this.journal);
+  }
+
+  crash(kind: 'segfault' | 'panic' | 'restart' | 'oom'): void {
+    this.die(new Error(`DEBUG ${kind.toUpperCase()}`));
+  }
+
+  /** Ends the process loudly: this thread cannot go on, and half a server must not (R5). */
+  die(error: unknown): never {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`worker ${this.start.worker} failed and ends the process: ${text}\n`);
+    process.exit(1);
+  }
+
+  // ---- journal and disk ----
+
+  isAlways(shard: number): boolean {
+    return this.journal.policy(shard) === POLICY.always;
+  }
+
+  awaitSafe(): void {
+    this.journal.awaitSafe(this.start.thread);
+  }
+
+  diskBroken(): boolean {
+    return this.journal.state !== 0;
+  }
+
+  /** The journal's state as bits of the process state. */
+  journalStateBits(): number {
+    return this.journal.state === 0 ? 0 : STATE.diskBroken;
+  }
+
+  /** Writes what upkeep journalled. */
+  drainAll(journals: readonly Journal[]): void {
+    for (const journal of journals) if (journal.enabled && journal.undrained()) journal.drain();
+  }
+}

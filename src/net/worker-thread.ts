@@ -1,0 +1,324 @@
+/**
+ * Puts a worker together: shared memory, executor, dispatcher, outbox, connections, timers, and what the acceptor tells it.
+ */
+import net from 'node:net';
+import type { MessagePort } from 'node:worker_threads';
+import { Counters } from '../../native-free-shm/counters.ts';
+import { HalfSipHash } from '../../native-free-shm/half-siphash.ts';
+import { RingReader, RingWriter } from '../../native-free-shm/ring.ts';
+import { ClientRecords } from '../admin/client-records.ts';
+import { CommandStats } from '../admin/command-stats.ts';
+import { ErrorStats } from '../admin/error-stats.ts';
+import { COUNTER_NAMES } from '../admin/server-counters.ts';
+import { ServerSamples } from '../admin/server-samples.ts';
+import { SettingsStore } from '../admin/settings-store.ts';
+import { enumWord } from '../admin/settings-table.ts';
+import { Dispatcher } from '../dispatch/dispatcher.ts';
+import { Executor } from '../dispatch/executor.ts';
+import type { ServerContext } from '../dispatch/session.ts';
+import { Unit } from '../dispatch/unit.ts';
+import { Upkeep } from '../dispatch/upkeep.ts';
+import { systemClock } from '../env/clock.ts';
+import { systemFiles } from '../env/files.ts';
+import { random32 } from '../env/random.ts';
+import { Journal } from '../journal/journal.ts';
+import type { FromWorker, ThreadStart, ToWorker } from '../messages/thread-messages.ts';
+import { Args } from '../resp/args.ts';
+import { ReplyWriter } from '../resp/reply-writer.ts';
+import { ownedShards, ShardAccess } from '../shard/shard-access.ts';
+import { FIRST_WORKER, PROCESS } from '../shard/world.ts';
+import type { Connection, ConnectionThread } from './connection.ts';
+import { Outbox } from './outbox.ts';
+import { READ_BUFFER_BYTES } from './socket-adoption.ts';
+import { WorkerClients } from './worker-clients.ts';
+import { WorkerControl } from './worker-control.ts';
+import { replayShard } from './worker-replay.ts';
+
+/** A message through a ring carries one command or one reply; both are bounded by the longest value. */
+export const MAX_RING_MESSAGE_BYTES = 1 << 30;
+const UPKEEP_INTERVAL_MS = 100;
+const SWEEP_EVERY_TICKS = 10;
+
+class WorkerThread implements ConnectionThread {
+  readonly dispatcher: Dispatcher;
+  readonly outbox: Outbox;
+  readonly reply = new ReplyWriter();
+  readonly args = new Args();
+  readonly counters: Float64Array;
+  private readonly start: ThreadStart;
+  private readonly port: MessagePort;
+  private readonly access: ShardAccess;
+  private readonly settings: SettingsStore;
+  private readonly executor: Executor;
+  private readonly upkeep: Upkeep;
+  private readonly clients: WorkerClients;
+  private readonly server: ServerContext;
+  private readonly control: WorkerControl;
+  private unixServer: net.Server | null = null;
+  private stopping = false;
+  private settingsEpoch = -1;
+  private maxMemory = 0;
+  private bulkLimit = 0;
+  private inputLimit = 0;
+  private idleTimeout = 0;
+  private ticks = 0;
+
+  constructor(start: ThreadStart, port: MessagePort) {
+    this.start = start;
+    this.port = port;
+    const { world, worker } = start;
+    const access = (this.access = new ShardAccess(world, start.thread, start.threads));
+    this.settings = new SettingsStore(start.settings);
+    const counters = new Counters(start.counters, COUNTER_NAMES, world.workers + 1);
+    this.counters = counters.own(worker);
+    const journals = world.shards.map((_, shard) => new Journal(start.journal, shard, systemFiles));
+    const unit = new Unit(access.spaces, journals, this.counters, this.args, this.reply, random32);
+    this.control = new WorkerControl(start, port, access, this.settings);
+    this.executor = new Executor({ ...this.executorParts(), unit });
+    this.server = this.makeContext(counters, journals);
+    this.outbox = new Outbox({
+      reply: this.reply,
+      executor: this.executor,
+      journals,
+      diskBroken: () => this.control.diskBroken(),
+      schedule: (run) => setImmediate(run),
+      isAlways: (shard) => this.control.isAlways(shard),
+      awaitSafe: () => this.control.awaitSafe(),
+    });
+    this.dispatcher = new Dispatcher({
+      server: this.server,
+      executor: this.executor,
+      facts: {
+        stateBits: () => access.stateBits() | this.control.journalStateBits(),
+        overMemory: () => this.maxMemory > 0 && access.liveBytes() > this.maxMemory,
+        diskErrorText: () => this.control.journal.diskErrorText(),
+      },
+      rings: this.makeRings(),
+      turn: access.turn,
+      reply: this.reply,
+      counters: this.counters,
+      workers: world.workers,
+    });
+    this.upkeep = new Upkeep({
+      unit,
+      latches: access.latches,
+      headers: access.headers,
+      owned: ownedShards(worker, world.workers, world.shards.length),
+      process: access.process,
+      args: this.args,
+      reply: this.reply,
+      steadyMs: systemClock.steadyMs,
+    });
+    this.clients = new WorkerClients({
+      server: this.server,
+      thread: this,
+      counters: this.counters,
+      readBuffer: start.staticReader ? Buffer.allocUnsafeSlow(READ_BUFFER_BYTES) : null,
+      nextId: () => Atomics.add(access.process, PROCESS.nextClientId, 1) + 1,
+      finished: () => Atomics.add(access.process, PROCESS.finished + start.thread, 1),
+    });
+    this.refreshSettings();
+  }
+
+  /** Begins to serve; the port and the upkeep timer keep the loop alive. */
+  run(): void {
+    this.port.on('message', (message: ToWorker) => this.onMessage(message));
+    this.access.doorbells[this.start.thread].listen(() => this.onRing());
+    setInterval(() => this.tick(), UPKEEP_INTERVAL_MS);
+    this.send({ kind: 'ready' });
+  }
+
+  private send(message: FromWorker): void {
+    this.port.postMessage(message);
+  }
+
+  private makeRings() {
+    const { rings, worker } = this.start;
+    const bells = this.access.doorbells;
+    const mine = bells[this.start.thread];
+    return {
+      worker,
+      to: rings[worker].map((memory, to) =>
+        to === worker ? null : new RingWriter(memory, bells[FIRST_WORKER + to], MAX_RING_MESSAGE_BYTES),
+      ),
+      from: rings.map((row, from) =>
+        from === worker ? null : new RingReader(row[worker], bells[FIRST_WORKER + from], MAX_RING_MESSAGE_BYTES),
+      ),
+      ringSelf: () => mine.ring(),
+    };
+  }
+
+  private makeContext(counters: Counters<(typeof COUNTER_NAMES)[number]>, journals: Journal[]): ServerContext {
+    const { start, access } = this;
+    const { identity, world } = start;
+    return {
+      settings: this.settings,
+      clients: new ClientRecords(start.clients, start.worker),
+      commandStats: new CommandStats(start.commandStats, start.worker),
+      errorStats: new ErrorStats(start.errorStats, start.worker),
+      counters,
+      samples: new ServerSamples(start.samples),
+      spaces: access.spaces,
+      journals,
+      shards: world.shards.length,
+      workers: world.workers,
+      databases: world.databases,
+      thread: start.thread,
+      startedMs: identity.startedMs,
+      runId: identity.runId,
+      executablePath: identity.executablePath,
+      configFile: identity.configFile,
+      pid: identity.pid,
+      tcpPort: identity.tcpPort,
+      listeners: identity.listeners,
+      control: this.control,
+      get loading() {
+        return (access.stateBits() & 1) !== 0;
+      },
+      diskBroken: () => this.control.diskBroken(),
+      clockMicros: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),
+      nowMs: systemClock.wallMs,
+      ringWorker: (worker) => access.ringWorker(worker),
+    };
+  }
+
+  // ---- what connections ask ----
+
+  readClock(): number {
+    const now = systemClock.wallMs();
+    this.executor.clockMs = now;
+    this.access.heartbeats.beat(this.start.thread, now);
+    if (this.settings.epoch !== this.settingsEpoch) this.refreshSettings();
+    return now;
+  }
+
+  queryBufferLimit(): number {
+    return this.inputLimit;
+  }
+
+  maxBulkBytes(): number {
+    return this.bulkLimit;
+  }
+
+  forget(connection: Connection): void {
+    this.clients.forget(connection);
+  }
+
+  noteBatch(connection: Connection, nowMs: number): void {
+    const { session } = connection;
+    this.server.clients.touch(session.record, nowMs, session.lastRow, session.db);
+  }
+
+  log(text: string): void {
+    this.control.log(text);
+  }
+
+  // ---- turns of the event loop ----
+
+  private refreshSettings(): void {
+    const settings = this.settings;
+    this.settingsEpoch = settings.epoch;
+    this.maxMemory = settings.number('maxmemory');
+    this.bulkLimit = settings.number('proto-max-bulk-len');
+    this.inputLimit = settings.number('client-query-buffer-limit');
+    this.idleTimeout = settings.number('timeout');
+    this.dispatcher.ringMode = enumWord('cross-shard', settings.number('cross-shard')) === 'ring';
+    this.executor.unit.maxBulkBytes = this.bulkLimit;
+  }
+
+  private onRing(): boolean {
+    this.readClock();
+    this.outbox.release();
+    this.clients.closeKilled();
+    return this.dispatcher.poll();
+  }
+
+  private tick(): void {
+    const now = this.readClock();
+    this.runUpkeep(now);
+    this.dispatcher.poll();
+    if (++this.ticks % SWEEP_EVERY_TICKS === 0) this.clients.sweep(now, this.idleTimeout);
+  }
+
+  private readonly runUpkeep = (now: number): void => {
+    const more = this.upkeep.tick(now);
+    this.control.drainAll(this.server.journals);
+    if (more) setImmediate(() => this.runUpkeep(this.readClock()));
+  };
+
+  /** An executor that journals nothing and for which no time has passed: nothing expires while records are replayed. */
+  private replayExecutor(): Executor {
+    const unit = new Unit(this.access.spaces, this.server.journals, new Float64Array(COUNTER_NAMES.length), this.args, this.reply, random32, false);
+    unit.maxBulkBytes = this.bulkLimit;
+    return new Executor({ ...this.executorParts(), unit });
+  }
+
+  private executorParts() {
+    const { access, start } = this;
+    return {
+      latches: access.latches,
+      headers: access.headers,
+      turn: access.turn,
+      doorbell: access.doorbells[start.thread],
+      hasher: new HalfSipHash(start.world.hashKey[0], start.world.hashKey[1]),
+      fail: (error: unknown) => this.control.die(error),
+    };
+  }
+
+  // ---- what the acceptor says ----
+
+  private onMessage(message: ToWorker): void {
+    switch (message.kind) {
+      case 'client':
+        this.clients.adopt(message.socket, '');
+        return;
+      case 'listen-unix':
+        this.listenUnix(message.path, message.mode);
+        return;
+      case 'replay':
+        this.send({ kind: 'replayed', shard: message.shard, commands: replayShard(this.replayExecutor(), message) });
+        return;
+      case 'answer': {
+        const session = this.clients.bySession(message.session)?.session;
+        session?.peer?.complete(Buffer.from(message.reply, 'latin1'));
+        return;
+      }
+      case 'stop':
+        this.stop();
+    }
+  }
+
+  /** Unix sockets cannot be transferred to another thread: this worker listens on the path itself (R28). */
+  private listenUnix(path: string, mode: number): void {
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.clients.adopt(socket, path));
+    server.once('error', (error) => this.send({ kind: 'listen-failed', message: error.message }));
+    // the permissions are set by the umask of the process from the first moment on, so that there is no gap
+    server.listen({ path, readableAll: (mode & 0o044) !== 0, writableAll: (mode & 0o022) !== 0 }, () => {
+      this.unixServer = server;
+      this.send({ kind: 'listening' });
+    });
+  }
+
+  /** Clean shutdown: nothing new is read, everything owed leaves, then the connections end. */
+  private stop(): void {
+    if (this.stopping) return;
+    this.stopping = true;
+    this.unixServer?.close();
+    this.finishStopping();
+  }
+
+  private readonly finishStopping = (): void => {
+    if (this.clients.owesOutput) {
+      setImmediate(this.finishStopping);
+      return;
+    }
+    this.clients.endAll();
+    this.access.doorbells[this.start.thread].close();
+    this.send({ kind: 'stopped' });
+  };
+}
+
+/** Starts a worker in this thread. */
+export function startWorker(start: ThreadStart, port: MessagePort): void {
+  new WorkerThread(start, port).run();
+}

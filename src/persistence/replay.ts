@@ -1,0 +1,123 @@
+/**
+ * Replays journal files: record after record, in order, into a callback. One shard at a time; several threads may replay several shards.
+ * Expects files that recovery has checked and cut; whatever does not parse is a DamageError with file and offset.
+ */
+import { type Files, OPEN, readFully } from '../env/files.ts';
+import { Args } from '../resp/args.ts';
+import { NEED_MORE, PROTOCOL_ERROR, RequestReader } from '../resp/request-reader.ts';
+import { DamageError } from './scan.ts';
+
+const READ_BYTES = 1024 * 1024;
+const HASH = 35;
+const LF = 10;
+const MAX_BULK_BYTES = 2 ** 31 - 1;
+
+export interface ReplayHandler {
+  /** One record: `args` in database `db`, valid during the call. SELECT, MULTI and EXEC do not arrive here. */
+  apply(db: number, args: Args): void;
+  /** So many more bytes of files are behind us; called now and then. */
+  progress(bytes: number): void;
+}
+
+/** Replays the files of a shard, each up to byte `end`. */
+export function replayShard(
+  files: Files,
+  shardFiles: readonly { path: string; end: number }[],
+  handler: ReplayHandler,
+): void {
+  for (const { path, end } of shardFiles) {
+    const fd = files.open(path, OPEN.read);
+    try {
+      new FileReplay(files, fd, path, Math.min(end, files.size(fd)), handler).run();
+    } finally {
+      files.close(fd);
+    }
+  }
+}
+
+class FileReplay {
+  private readonly files: Files;
+  private readonly fd: number;
+  private readonly path: string;
+  private readonly size: number;
+  private readonly handler: ReplayHandler;
+  private readonly reader = new RequestReader();
+  private readonly args = new Args();
+  private buf: Buffer;
+  /** File offset of buf[0], and bytes in buf. */
+  private base = 0;
+  private filled = 0;
+  private db = 0;
+
+  constructor(files: Files, fd: number, path: string, size: number, handler: ReplayHandler) {
+    this.files = files;
+    this.fd = fd;
+    this.path = path;
+    this.size = size;
+    this.buf = Buffer.alloc(Math.min(READ_BYTES, size));
+    this.handler = handler;
+    this.reader.maxBulkBytes = MAX_BULK_BYTES;
+  }
+
+  run(): void {
+    let at = 0;
+    let needed = 1;
+    while (this.refill(at, needed)) {
+      at = 0;
+      needed = 1;
+      while (at < this.filled) {
+        const next = this.buf[at] === HASH ? this.skipLine(at) : this.record(at);
+        if (next === NEED_MORE) {
+          needed = Math.max(this.filled - at + 1, this.buf[at] === HASH ? 0 : this.reader.needBytes);
+          break;
+        }
+        at = next;
+      }
+    }
+  }
+
+  /** Moves what is left from `at` to the front and reads on, until `needed` bytes are there. False: the file is done. */
+  private refill(at: number, needed: number): boolean {
+    const left = this.filled - at;
+    this.handler.progress(at);
+    this.base += at;
+    if (this.base === this.size) return false;
+    if (this.base + needed > this.size) throw new DamageError(this.path, this.base, 'the last record is cut short');
+    const target = needed > this.buf.length ? Buffer.alloc(needed + READ_BYTES) : this.buf;
+    this.buf.copy(target, 0, at, this.filled);
+    this.buf = target;
+    const want = Math.min(target.length, this.size - this.base) - left;
+    this.filled = left + readFully(this.files, this.fd, target.subarray(left), want, this.base + left);
+    if (this.filled < left + want)
+      throw new DamageError(this.path, this.base, 'the file became shorter while it was read');
+    return true;
+  }
+
+  private skipLine(at: number): number {
+    const end = this.buf.indexOf(LF, at);
+    return end < 0 || end >= this.filled ? NEED_MORE : end + 1;
+  }
+
+  private record(at: number): number {
+    const { args, reader } = this;
+    const next = reader.read(this.buf, at, this.filled, args);
+    if (next === NEED_MORE) return next;
+    if (next === PROTOCOL_ERROR) throw new DamageError(this.path, this.base + at, reader.error);
+    if (args.frameStart < 0 || args.count === 0) throw new DamageError(this.path, this.base + at, 'not a record');
+    switch (args.length(0)) {
+      case 4:
+        if (args.equalsIgnoreCase(0, 'exec')) return next;
+        break;
+      case 5:
+        if (args.equalsIgnoreCase(0, 'multi')) return next;
+        break;
+      case 6:
+        if (args.count === 2 && args.equalsIgnoreCase(0, 'select')) {
+          this.db = Number(args.text(1));
+          return next;
+        }
+    }
+    this.handler.apply(this.db, args);
+    return next;
+  }
+}

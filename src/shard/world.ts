@@ -1,0 +1,123 @@
+/**
+ * All shared memory of the process, made by the acceptor before any other thread starts and posted to each of them.
+ *
+ *   process words (Int32)    state bits, turn, per-thread heartbeats and doorbells      one for the process
+ *   shard header             latch, poison, newest time                                 one per shard
+ *   shard roots              table and heap roots per database, dropped tables          one per shard
+ *   shard arena              data                                                        one per shard
+ *
+ * A shard is described completely by this memory (any thread may serve any key); sockets, timers and files are not here.
+ */
+import { type ArenaMemory, createArenaMemory } from '../../native-free-shm/arena.ts';
+import { DOORBELL_WORDS } from '../../native-free-shm/doorbell.ts';
+import { HEARTBEAT_WORDS } from '../../native-free-shm/heartbeats.ts';
+import { TURN_WORDS } from '../../native-free-shm/turn.ts';
+import { rootsBytes } from '../keyspace/keyspace.ts';
+
+/** Thread numbers are 1..63; areas per thread have a place for each. */
+const THREAD_NUMBERS = 64;
+
+/** Words of the process area; areas of native-free-shm begin on cache lines. */
+export const PROCESS = {
+  /** Bits of STATE: why commands are refused, read by the gate and again under the latch (R3). */
+  state: 0,
+  /** 1 + flags of a requested shutdown, 0 = none; see src/messages/thread-messages.ts. */
+  shutdown: 1,
+  /** 1 while DEBUG SET-ACTIVE-EXPIRE 0 is in force. */
+  expiryPaused: 2,
+  /** Process-wide source of client ids. */
+  nextClientId: 3,
+  /** Bumped by CONFIG SET of settings that threads keep in plain fields. */
+  settingsEpoch: 4,
+  /** Turn of units that could not get their latches (R2). */
+  turn: 16,
+  /** One doorbell per thread number. */
+  doorbells: 16 + TURN_WORDS,
+  /** One heartbeat line per thread number. */
+  heartbeats: 16 + TURN_WORDS + DOORBELL_WORDS * THREAD_NUMBERS,
+  /** One word per thread number: connections that this worker has closed, wraps. */
+  finished: 16 + TURN_WORDS + (DOORBELL_WORDS + HEARTBEAT_WORDS) * THREAD_NUMBERS,
+} as const;
+const PROCESS_WORDS = PROCESS.finished + THREAD_NUMBERS;
+
+/** Thread number of the acceptor; worker i has FIRST_WORKER + i, the journal thread the number behind the workers. */
+export const ACCEPTOR = 1;
+export const FIRST_WORKER = 2;
+/** As many workers as thread numbers allow. */
+export const MAX_WORKERS = 60;
+
+/** Bits of the process state word. */
+export const STATE = {
+  loading: 1,
+  /** An AOF write or fsync failed: writes are refused with MISCONF. */
+  diskBroken: 2,
+  shuttingDown: 4,
+} as const;
+
+/** Int32 words of a shard header. */
+export const SHARD = {
+  /** Latch and its waiting set, see native-free-shm/latch.ts: 16 words, a cache line of its own. */
+  latch: 0,
+  /** Thread that changed something and then failed (R5); nobody may enter. */
+  poisoned: 32,
+} as const;
+const SHARD_INT_WORDS = 256;
+/** Float64 words of a shard header, behind the Int32 words. */
+export const SHARD_F64 = {
+  /** Newest time of any unit, unix ms (R9). */
+  newestMs: 0,
+} as const;
+const SHARD_F64_WORDS = 32;
+
+export interface ShardMemory {
+  header: SharedArrayBuffer;
+  roots: SharedArrayBuffer;
+  arena: ArenaMemory;
+}
+
+export interface WorldMemory {
+  process: SharedArrayBuffer;
+  shards: ShardMemory[];
+  /** Key of the keyspace hash. */
+  hashKey: [number, number];
+  workers: number;
+  databases: number;
+}
+
+export interface WorldOptions {
+  shards: number;
+  workers: number;
+  databases: number;
+  /** Address room of one shard's arena in bytes. */
+  arenaBytes: number;
+  hashKey: [number, number];
+}
+
+/** Creates the memory of a process; lazily committed, so its size costs nothing until it is used. */
+export function createWorldMemory(options: WorldOptions): WorldMemory {
+  const shards: ShardMemory[] = [];
+  for (let i = 0; i < options.shards; i++) {
+    shards.push({
+      header: new SharedArrayBuffer(SHARD_INT_WORDS * 4 + SHARD_F64_WORDS * 8),
+      roots: new SharedArrayBuffer(rootsBytes(options.databases)),
+      arena: createArenaMemory(options.arenaBytes),
+    });
+  }
+  return {
+    process: new SharedArrayBuffer(PROCESS_WORDS * 4),
+    shards,
+    hashKey: options.hashKey,
+    workers: options.workers,
+    databases: options.databases,
+  };
+}
+
+/** A thread's views of a shard header. */
+export class ShardHeader {
+  readonly i32: Int32Array;
+  readonly f64: Float64Array;
+  constructor(header: SharedArrayBuffer) {
+    this.i32 = new Int32Array(header, 0, SHARD_INT_WORDS);
+    this.f64 = new Float64Array(header, SHARD_INT_WORDS * 4, SHARD_F64_WORDS);
+  }
+}

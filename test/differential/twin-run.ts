@@ -1,0 +1,138 @@
+/** Plays one run of steps on two servers, the oracle and the server under test, and compares every reply. */
+import { decodeReply, type Reply, ReplyError } from '../server/reply-reader.ts';
+import type { RespClient } from '../server/resp-client.ts';
+import type { ServerProcess } from '../server/server-process.ts';
+import { waitForClock } from '../server/wait-until.ts';
+import { KEYS, type Step, type Words } from './command-arbitraries.ts';
+import { repliesAgree } from './reply-agreement.ts';
+
+/** The connections to one server; the steps name them by number. */
+class Side {
+  readonly clients: RespClient[];
+
+  constructor(clients: RespClient[]) {
+    this.clients = clients;
+  }
+
+  static async connect(server: ServerProcess, clients: number, resp: 2 | 3): Promise<Side> {
+    return new Side(await Promise.all(Array.from({ length: clients }, () => server.connect(resp))));
+  }
+
+  /** As on a fresh server: no keys, every connection in database 0. */
+  async clear(): Promise<void> {
+    await this.clients[0].must('FLUSHALL');
+    for (const client of this.clients) await client.must('SELECT', 0);
+  }
+}
+
+/** DBSIZE counts keys whose time is over until somebody meets them: look at every key first. */
+function settled(words: Words): Words[] {
+  return words[0].toUpperCase() === 'DBSIZE' ? [['EXISTS', ...KEYS], words] : [words];
+}
+
+const SCAN_LIMIT = 10_000;
+
+export class Twins {
+  private readonly oracle: Side;
+  private readonly tested: Side;
+
+  private constructor(oracle: Side, tested: Side) {
+    this.oracle = oracle;
+    this.tested = tested;
+  }
+
+  static async connect(oracle: ServerProcess, tested: ServerProcess, clients: number, resp: 2 | 3): Promise<Twins> {
+    return new Twins(await Side.connect(oracle, clients, resp), await Side.connect(tested, clients, resp));
+  }
+
+  close(): void {
+    for (const client of [...this.oracle.clients, ...this.tested.clients]) client.close();
+  }
+
+  /** Plays the steps from an empty server; throws at the first reply that differs, and at differing contents at the end. */
+  async play(steps: readonly Step[]): Promise<void> {
+    await Promise.all([this.oracle.clear(), this.tested.clear()]);
+    for (let i = 0; i < steps.length; ) {
+      const step = steps[i];
+      if (step.kind === 'command') {
+        const burst: Words[] = [];
+        for (let next = steps[i]; next?.kind === 'command' && next.client === step.client; next = steps[++i]) {
+          burst.push(...settled(next.words));
+        }
+        await this.sameReplies(step.client, burst);
+      } else {
+        if (step.kind === 'scan') await this.sameScan(step.client, step.words);
+        else await this.lapse(step.client, step.words[0], step.lifeMs);
+        i++;
+      }
+    }
+    await this.sameContents();
+  }
+
+  private async sameReplies(client: number, burst: readonly Words[]): Promise<void> {
+    const [expected, actual] = await Promise.all([
+      this.oracle.clients[client].pipelineRaw(burst),
+      this.tested.clients[client].pipelineRaw(burst),
+    ]);
+    burst.forEach((words, i) => {
+      if (!repliesAgree(words, expected[i], actual[i])) throw difference(words, expected[i], actual[i]);
+    });
+  }
+
+  /** Elements may come in any order and more than once; what counts is which ones. */
+  private async sameScan(client: number, options: Words): Promise<void> {
+    const [expected, actual] = await Promise.all([
+      scanAll(this.oracle.clients[client], options),
+      scanAll(this.tested.clients[client], options),
+    ]);
+    if (expected !== actual) throw new Error(`SCAN ${show(options)}\n  expected ${expected}\n  got      ${actual}`);
+  }
+
+  /** The reply of GET afterwards makes both servers notice the death, so that counts of keys agree again. */
+  private async lapse(client: number, key: string, lifeMs: number): Promise<void> {
+    await this.sameReplies(client, [['SET', key, 'short-lived', 'PX', String(lifeMs)]]);
+    await waitForClock(Date.now() + lifeMs + 2);
+    await this.sameReplies(client, [
+      ['GET', key],
+      ['EXISTS', key],
+      ['PTTL', key],
+    ]);
+  }
+
+  private async sameContents(): Promise<void> {
+    for (const database of ['0', '1', '2', '15']) {
+      await this.sameReplies(0, [['SELECT', database], ...settled(['DBSIZE']), ['KEYS', '*']]);
+      const keys = decodeReply(await this.oracle.clients[0].callRaw(['KEYS', '*'])) as string[];
+      const looks = keys.flatMap((key) => [
+        ['GET', key],
+        ['PTTL', key],
+        ['OBJECT', 'ENCODING', key],
+      ]);
+      if (looks.length > 0) await this.sameReplies(0, looks);
+    }
+  }
+}
+
+/** The elements of a complete scan, sorted and each once; or the error that the first call gave. */
+async function scanAll(client: RespClient, options: Words): Promise<string> {
+  const seen = new Set<string>();
+  let cursor = '0';
+  for (let calls = 0; calls < SCAN_LIMIT; calls++) {
+    const reply: Reply = await client.call('SCAN', cursor, ...options);
+    if (reply instanceof ReplyError) return reply.message;
+    const [next, elements] = reply as [string, string[]];
+    for (const element of elements) seen.add(element);
+    if (next === '0') return show([...seen].sort());
+    cursor = next;
+  }
+  throw new Error('SCAN does not end');
+}
+
+function show(words: Words): string {
+  return words.map((text) => JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}…` : text)).join(' ');
+}
+
+function difference(words: Words, expected: Buffer, actual: Buffer): Error {
+  const text = (bytes: Buffer) => JSON.stringify(bytes.toString('latin1').slice(0, 400));
+  return new Error(`${show(words)}\n  expected ${text(expected)}\n  got      ${text(actual)}`);
+}
