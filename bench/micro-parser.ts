@@ -54,7 +54,8 @@ const parserCases: [string, string][] = [
   ['SET key:000000000123 xxx', frame('SET', 'key:000000000123', 'xxx')],
   ['SET key:000000000123 <1 KiB>', frame('SET', 'key:000000000123', 'x'.repeat(1024))],
   ['MSET of 10 keys', frame('MSET', ...Array.from({ length: 20 }, (_, i) => `key:${i}`))],
-  ['DEL of 200 keys (careful road)', frame('DEL', ...Array.from({ length: 200 }, (_, i) => `key:${i}`))],
+  ['DEL of 200 keys', frame('DEL', ...Array.from({ length: 200 }, (_, i) => `key:${i}`))],
+  ['DEL of 5000 keys (careful road)', frame('DEL', ...Array.from({ length: 5000 }, (_, i) => `key:${i}`))],
   ['PING inline', 'PING\r\n'],
 ];
 for (const [name, command] of parserCases) {
@@ -95,6 +96,13 @@ measure('reply integer of 6 digits', () => writeMany((i) => writer.integer(100_0
 measure('reply integer of 16 digits', () => writeMany((i) => writer.integer(1e15 + i)));
 for (const bytes of [3, 8, 16, 24, 32, 64, 256, 1024]) {
   measure(`reply bulk of ${bytes} bytes`, () => writeMany((i) => writer.bulk(shared, i * 16 + 5, i * 16 + 5 + bytes)));
+}
+const sharedView = new DataView(shared.buffer);
+for (const bytes of [8, 16, 32, 64, 256]) {
+  const from = (i: number) => i * 16 + 5;
+  measure(`reply bulk of ${bytes} bytes through views`, () =>
+    writeMany((i) => writer.bulkView(sharedView, shared, from(i), from(i) + bytes)),
+  );
 }
 measure('reply bulk number of 6 digits', () => writeMany((i) => writer.bulkNumber(100_000 + i)));
 measure('reply bulk text of 12 characters', () => writeMany(() => writer.bulkText('hello, world')));

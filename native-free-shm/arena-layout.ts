@@ -10,7 +10,7 @@
  *   segments         1 GiB each (the last may be smaller)
  *
  * Hot files repeat some of these numbers as constants of their own, because an imported binding is a load and a local
- * constant is an immediate; arena-layout.test.ts compares them.
+ * constant is an immediate; layout-doc.test.ts compares them.
  */
 
 /** One row of a layout table: `at` in words of the structure. */
@@ -23,6 +23,11 @@ export interface LayoutField {
 export const GRANULE_BYTES = 16;
 export const SEGMENT_BYTES = 2 ** 30;
 export const MAX_SEGMENTS = 64;
+/**
+ * Where the views of a segment begin in its buffer. The C library returns large blocks 16 bytes past a page, so that 48 bytes on
+ * a cache line begins, and a bucket of 64 bytes costs one miss instead of two. Only speed depends on it.
+ */
+export const SEGMENT_LEAD_BYTES = 48;
 export const PAGE_BYTES = 4096;
 export const GRANULES_PER_PAGE = PAGE_BYTES / GRANULE_BYTES;
 export const PAGES_PER_SEGMENT = SEGMENT_BYTES / PAGE_BYTES;

@@ -32,6 +32,7 @@ import {
   PAGE_WORDS,
   PAGES_PER_SEGMENT,
   SEGMENT_BYTES,
+  SEGMENT_LEAD_BYTES,
   SLAB_BYTES,
   SLAB_PAGES,
 } from './arena-layout.ts';
@@ -98,8 +99,9 @@ export function createArenaMemory(maxBytes: number): ArenaMemory {
   if (!(count <= MAX_SEGMENTS))
     throw new RangeError(`arena: ${maxBytes} bytes are more than ${MAX_SEGMENTS} segments of 1 GiB`);
   const segments: SharedArrayBuffer[] = [];
-  for (let i = 0; i < count; i++)
-    segments.push(new SharedArrayBuffer(Math.min(SEGMENT_BYTES, bytes - i * SEGMENT_BYTES)));
+  for (let i = 0; i < count; i++) {
+    segments.push(new SharedArrayBuffer(SEGMENT_LEAD_BYTES + Math.min(SEGMENT_BYTES, bytes - i * SEGMENT_BYTES)));
+  }
   const pages = bytes / PAGE_BYTES;
   const control = new SharedArrayBuffer(CONTROL_BYTES);
   const pageTable = new SharedArrayBuffer(pages * PAGE_WORDS * 4);
@@ -136,11 +138,11 @@ export class Arena {
   /** Attaches this thread. */
   constructor(memory: ArenaMemory) {
     for (const segment of memory.segments) {
-      this.u8.push(new Uint8Array(segment));
-      this.i32.push(new Int32Array(segment));
-      this.f64.push(new Float64Array(segment));
-      this.buf.push(Buffer.from(segment));
-      this.view.push(new DataView(segment));
+      this.u8.push(new Uint8Array(segment, SEGMENT_LEAD_BYTES));
+      this.i32.push(new Int32Array(segment, SEGMENT_LEAD_BYTES));
+      this.f64.push(new Float64Array(segment, SEGMENT_LEAD_BYTES));
+      this.buf.push(Buffer.from(segment, SEGMENT_LEAD_BYTES));
+      this.view.push(new DataView(segment, SEGMENT_LEAD_BYTES));
     }
     this.ctl = new Int32Array(memory.control, 0, CONTROL_WORDS);
     this.counts = new Float64Array(memory.control, CONTROL_F64_BYTE);

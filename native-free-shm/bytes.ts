@@ -33,6 +33,12 @@ export function copyInto(dst: Buffer, dstStart: number, src: Buffer, srcStart: n
 /** True: the `length` bytes of `a` and `b` at these places are the same. */
 export function equalBytes(a: Buffer, aStart: number, b: Buffer, bStart: number, length: number): boolean {
   if (length > COMPARE_LOOP_LIMIT) return a.compare(b, bStart, bStart + length, aStart, aStart + length) === 0;
-  for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
+  let i = 0;
+  for (; i + 4 <= length; i += 4) {
+    const x = aStart + i;
+    const y = bStart + i;
+    if (((a[x] ^ b[y]) | (a[x + 1] ^ b[y + 1]) | (a[x + 2] ^ b[y + 2]) | (a[x + 3] ^ b[y + 3])) !== 0) return false;
+  }
+  for (; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
   return true;
 }

@@ -272,7 +272,7 @@ export class DeadlineHeap {
     }
   }
 
-  /** Gives back what `count` entries do not need: the last page but one spare, three quarters of the first page. */
+  /** Gives back what `count` entries do not need: all pages but one spare, the first page when it is empty. Allocates nothing. */
   private dropRoom(r: Int32Array, at: number, count: number): void {
     const pages = r[at + PAGES];
     if (pages > 1) {

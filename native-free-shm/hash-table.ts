@@ -14,6 +14,7 @@
  * Stateless: a table is a root handle, everything lies in the arena, every method runs under the shard's latch.
  *
  * Invariant 1: there are mask + 1 + split buckets, split <= mask; none (mask 0, page 0) before the first insert.
+ *              A directory exists exactly if there are more than 1024 of them.
  * Invariant 2: home(hash) = hash & mask if that is >= split, else hash & (2 mask + 1). An entry lies in its home bucket or in
  *              the overflow chain of it, once.
  * Invariant 3: a slot is free exactly if its tag and its handle are 0; tag = top byte of the hash, 1 instead of 0.
@@ -56,12 +57,12 @@ const KEY_AT_WITH_DEADLINE = 28;
 const COMPARE_LOOP_LIMIT = 192;
 
 /** Mean number of entries per bucket at which the table grows, and below which it shrinks. */
-const GROW_AT = 8;
+const GROW_AT = 9;
 const SHRINK_AT = 2;
 /** Buckets that one insert or removal divides or merges at most. */
 const STEPS = 2;
 /** Chain length up to which randomEntry is exactly fair. */
-const FAIR_CHAIN = 24;
+const FAIR_CHAIN = 28;
 const RANDOM_TRIES = 64;
 
 export const ROOT_FIELDS: readonly LayoutField[] = [
@@ -147,6 +148,57 @@ export class HashTable {
     }
   }
 
+  /**
+   * Has the processor fetch the bucket that `find` will look at. May be called without the latch: the result means nothing, and
+   * whatever a racing change lets it read lies inside the segments. Callers use the result so that the load is not optimised away.
+   */
+  warmBucket(root: number, hash: number): number {
+    const segments = this.segments;
+    const r = segments[root >>> 26];
+    const rootAt = (root & OFFSET_MASK) << 2;
+    let page = r[rootAt + DIRECTORY];
+    const mask = r[rootAt + MASK];
+    let home = hash & mask;
+    if (home < r[rootAt + SPLIT]) home = hash & ((mask << 1) | 1);
+    if (r[rootAt + DIRECTORY_PAGES] !== 0) {
+      const directory = segments[page >>> 26];
+      if (directory === undefined) return 0;
+      page = directory[((page & OFFSET_MASK) << 2) + (home >>> PAGE_BUCKETS_SHIFT)];
+    }
+    const words = segments[page >>> 26];
+    return words === undefined ? 0 : words[((page & OFFSET_MASK) << 2) + ((home & (PAGE_BUCKETS - 1)) << 4)];
+  }
+
+  /** As warmBucket, for the first entry in the bucket whose tag fits; best called when the bucket has arrived. */
+  warmEntry(root: number, hash: number): number {
+    const segments = this.segments;
+    const r = segments[root >>> 26];
+    const rootAt = (root & OFFSET_MASK) << 2;
+    let page = r[rootAt + DIRECTORY];
+    const mask = r[rootAt + MASK];
+    let home = hash & mask;
+    if (home < r[rootAt + SPLIT]) home = hash & ((mask << 1) | 1);
+    if (r[rootAt + DIRECTORY_PAGES] !== 0) {
+      const directory = segments[page >>> 26];
+      if (directory === undefined) return 0;
+      page = directory[((page & OFFSET_MASK) << 2) + (home >>> PAGE_BUCKETS_SHIFT)];
+    }
+    const words = segments[page >>> 26];
+    if (words === undefined) return 0;
+    const at = ((page & OFFSET_MASK) << 2) + ((home & (PAGE_BUCKETS - 1)) << 4);
+    const top = hash >>> 24;
+    const tags = Math.imul(top === 0 ? 1 : top, LOW_BITS);
+    for (let group = 0; group < 3; group++) {
+      const differing = words[at + group] ^ tags;
+      const hits = (differing - LOW_BITS) & ~differing & HIGH_BITS;
+      if (hits === 0) continue;
+      const entry = words[at + HANDLES + (group << 2) + ((31 - Math.clz32(hits & -hits)) >> 3)];
+      const e = segments[entry >>> 26];
+      return e === undefined ? 0 : e[(entry & OFFSET_MASK) << 2];
+    }
+    return 0;
+  }
+
   /** True: the entry, at word `entryAt` of its segment `e`, has the key bytes[start … end). */
   private hasKey(
     e: Int32Array,
@@ -201,7 +253,6 @@ export class HashTable {
     const at = (root & OFFSET_MASK) << 2;
     this.goHome(this.segments[root >>> 26], at, hash);
     this.chains.exchange(hash, oldEntry, newEntry);
-    this.arena.willChange(root);
   }
 
   /** Takes an entry out of the table; its block belongs to the caller. Throws if it is not there. */
@@ -268,7 +319,7 @@ export class HashTable {
     return reverse32((reverse32(cursor | ~mask) + 1) | 0) >>> 0;
   }
 
-  /** A random entry, 0 when the table is empty. Every entry has the same chance, but for chains of more than 24. */
+  /** A random entry, 0 when the table is empty. Every entry has the same chance, but for chains of more than 28. */
   randomEntry(root: number, random32: () => number): number {
     const r = this.segments[root >>> 26];
     const at = (root & OFFSET_MASK) << 2;
@@ -334,6 +385,8 @@ export class HashTable {
     const split = r[at + SPLIT];
     if ((mask & (mask + 1)) !== 0 || split < 0 || split > mask)
       throw new Error(`table ${root}: mask ${mask}, split ${split}`);
+    if ((r[at + DIRECTORY_PAGES] !== 0) !== this.buckets(r, at) > PAGE_BUCKETS)
+      throw new Error(`table ${root}: directory`);
     let count = 0;
     let overflows = 0;
     for (let bucket = 0; bucket < this.buckets(r, at); bucket++) {
@@ -456,21 +509,16 @@ export class HashTable {
     }
   }
 
-  /** Moves the first page to a block for `buckets` buckets (or what its size class has room for). */
+  /** Moves the first page, the only one, to a block for `buckets` buckets (or what its size class has room for). */
   private resizeFirstPage(r: Int32Array, at: number, buckets: number): void {
     const arena = this.arena;
-    const from = this.pageOf(r, at, 0);
+    const from = r[at + DIRECTORY];
     const used = Math.min(this.buckets(r, at), PAGE_BUCKETS);
     buckets = Math.min(Math.max(buckets, used), PAGE_BUCKETS);
     const to = arena.allocate(buckets * BUCKET_BYTES);
     const start = (from & OFFSET_MASK) << 4;
     arena.buf[from >>> 26].copy(arena.buf[to >>> 26], (to & OFFSET_MASK) << 4, start, start + used * BUCKET_BYTES);
-    if (r[at + DIRECTORY_PAGES] === 0) {
-      r[at + DIRECTORY] = to;
-    } else {
-      arena.willChange(r[at + DIRECTORY]);
-      this.segments[r[at + DIRECTORY] >>> 26][(r[at + DIRECTORY] & OFFSET_MASK) << 2] = to;
-    }
+    r[at + DIRECTORY] = to;
     r[at + FIRST_PAGE_BUCKETS] = Math.min(arena.blockBytes(to) / BUCKET_BYTES, PAGE_BUCKETS) | 0;
     arena.release(from);
   }

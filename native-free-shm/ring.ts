@@ -24,6 +24,7 @@
  *              consistent: no writer waits while half of the ring is free. The reader rings only then, so a trickle of room causes no storm.
  * Invariant 6: fragments of one message are adjacent; between them is nothing but PAD.
  */
+import { copyInto } from './bytes.ts';
 import type { Doorbell } from './doorbell.ts';
 
 export const RING_MAX_KIND = 0xffff;
@@ -40,9 +41,6 @@ const FIRST = 1 << 17;
 const LAST = 1 << 18;
 const PAD = 1 << 19;
 
-/** Below this a byte loop is faster than the call of Buffer.copy. */
-const LOOP_BYTES = 24;
-
 const NO_BYTES: Buffer = Buffer.alloc(0);
 
 /** Memory of a ring with `capacityBytes` of room, a power of two from 1 KiB to 1 GiB. */
@@ -56,11 +54,6 @@ export function createRingMemory(capacityBytes: number): SharedArrayBuffer {
 /** Room in the ring that one record with `payloadBytes` takes. */
 function recordBytes(payloadBytes: number): number {
   return (HEADER_BYTES + payloadBytes + 7) & ~7;
-}
-
-function copy(to: Buffer, at: number, from: Buffer, start: number, end: number): void {
-  if (end - start > LOOP_BYTES) from.copy(to, at, start, end);
-  else while (start < end) to[at++] = from[start++];
 }
 
 export class RingWriter {
@@ -109,8 +102,8 @@ export class RingWriter {
     if (total > this.maxWholeBytes) return this.writeFragments(kind, a, aStart, aEnd, b, bStart, bEnd);
     const at = this.reserve(kind, total);
     if (at < 0) return false;
-    copy(this.buf, at, a, aStart, aEnd);
-    copy(this.buf, at + aBytes, b, bStart, bEnd);
+    copyInto(this.buf, at, a, aStart, aBytes);
+    if (total > aBytes) copyInto(this.buf, at + aBytes, b, bStart, total - aBytes);
     return true;
   }
 
@@ -206,10 +199,10 @@ export class RingWriter {
         at += prefix;
       }
       const end = sent + bytes;
-      if (sent < aBytes) copy(this.buf, at, a, aStart + sent, aStart + Math.min(end, aBytes));
+      if (sent < aBytes) copyInto(this.buf, at, a, aStart + sent, Math.min(end, aBytes) - sent);
       if (end > aBytes) {
         const from = Math.max(sent, aBytes);
-        copy(this.buf, at + from - sent, b, bStart + from - aBytes, bStart + end - aBytes);
+        copyInto(this.buf, at + from - sent, b, bStart + from - aBytes, end - from);
       }
       sent = end;
     }

@@ -14,8 +14,8 @@ export interface JournalThreadData {
   journal: JournalMemory;
   /** Where the doorbells of the threads lie: by thread number, `stride` Int32 words apart, the first at word `first`. */
   doorbells: { memory: SharedArrayBuffer; first: number; stride: number; threads: number };
-  /** -1: the journal thread; 0..journal.lanes-1: that sync lane. */
-  lane: number;
+  /** Absent: the journal thread; 0..journal.lanes-1: that sync lane. */
+  lane?: number;
 }
 
 const { journal, doorbells, lane } = workerData as JournalThreadData;
@@ -39,5 +39,5 @@ function runCommitter(): void {
   committer.finish();
 }
 
-if (lane < 0) runCommitter();
+if (lane === undefined) runCommitter();
 else runLane(journal, lane, systemFiles);

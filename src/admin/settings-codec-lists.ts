@@ -17,7 +17,7 @@ export class SavePointsCodec extends WordsCodec {
     if (words.length % 2 !== 0) return new Refusal('Invalid save parameters');
     const numbers: string[] = [];
     for (let i = 0; i < words.length; i++) {
-      const number = words[i] === '' ? null : parseLooseInteger(words[i]);
+      const number = parseLooseInteger(words[i]);
       if (number === null || number < (i % 2 === 0 ? 1n : 0n)) return new Refusal('Invalid save parameters');
       numbers.push(number.toString());
     }

@@ -112,7 +112,7 @@ export class FlagsCodec extends NumberCodec {
   }
   parse(words: string[]): number | Refusal {
     let bits = 0;
-    for (const word of words) {
+    for (const word of words.length === 0 ? [''] : words) {
       const lowered = word.toLowerCase();
       if (lowered === this.#none) continue;
       const index = this.#words.indexOf(lowered);

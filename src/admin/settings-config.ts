@@ -2,6 +2,7 @@
 import type { SettingValue } from './settings-codec.ts';
 import { Refusal } from './settings-codec.ts';
 import type { SettingRow } from './settings-row.ts';
+import { valueWords } from './settings-row.ts';
 import type { SettingsStore } from './settings-store.ts';
 import type { SettingName } from './settings-table.ts';
 import { settingByName, settingNames } from './settings-table.ts';
@@ -120,7 +121,7 @@ function findSettings(
     if (row.notWhileLoading && context.loading) return 'LOADING Redis is loading the dataset in memory';
     const name = given.toLowerCase();
     if (wanted.some((other) => other.name === name)) return failed(given, 'duplicate parameter');
-    wanted.push({ row, name, words: row.codec.manyWords ? value.split(' ') : [value] });
+    wanted.push({ row, name, words: valueWords(row.codec, value) });
   }
   return wanted;
 }

@@ -48,7 +48,16 @@ export const REPLICATION_SETTINGS = [
   integer('min-replicas-max-lag', 10, 0, INT_MAX, 'Seconds of silence up to which a replica counts as good.', {
     alias: 'min-slaves-max-lag',
   }),
-  size('repl-backlog-size', '1mb', 1, LONG_MAX, 'Bytes of the stream that are kept for replicas that come back.'),
+  size(
+    'repl-backlog-size',
+    '1mb',
+    1,
+    LONG_MAX,
+    'Bytes of the stream that are kept for replicas that come back (at least 16 KiB).',
+    {
+      clamp: [16384, Number.MAX_VALUE],
+    },
+  ),
   integer(
     'repl-backlog-ttl',
     3600,

@@ -49,10 +49,15 @@ const NO_CONTEXT: ParseContext = {
   directory: (_base, path) => path,
 };
 
+/** The words of a value that came as one text (CONFIG SET): none for an empty list, every blank separates. */
+export function valueWords(codec: Codec, value: string): string[] {
+  if (!codec.manyWords) return [value];
+  return value === '' ? [] : value.split(' ');
+}
+
 /** A value read by itself, as CONFIG SET splits it: without a file around it, and with every directory taken as it stands. */
 export function parseAlone(row: Pick<SettingRow, 'codec' | 'fallback'>, value: string): SettingValue | Refusal {
-  const words = row.codec.manyWords ? value.split(' ') : [value];
-  return row.codec.parse(words, { ...NO_CONTEXT, previous: row.fallback });
+  return row.codec.parse(valueWords(row.codec, value), { ...NO_CONTEXT, previous: row.fallback });
 }
 
 /** A row with a codec of its own; `usual` is the default as one would write it in the file, the words separated by blanks. */
@@ -135,7 +140,13 @@ export function size<const N extends string>(
   text: string,
   options?: NumberOptions,
 ) {
-  const range = { min: BigInt(min), max: BigInt(max), unsigned: options?.unsigned, form: 'memory' as const };
+  const range = {
+    min: BigInt(min),
+    max: BigInt(max),
+    unsigned: options?.unsigned,
+    clamp: options?.clamp,
+    form: 'memory' as const,
+  };
   return special(name, new IntegerCodec(range), usual, text, options);
 }
 

@@ -131,15 +131,17 @@ const MEMORY_UNITS: Record<string, bigint> = {
   gb: 1n << 30n,
 };
 
-/** A memory size ("1gb", "64mb", "100k", "123"; case does not matter) in bytes, modulo 2^64 as in Redis; null if it is none. */
+/**
+ * A memory size ("1gb", "64mb", "100k", "123"; case does not matter) in bytes; null if it is none. As in Redis, digits beyond
+ * 64 bits stand for the greatest number, and what the unit carries beyond 64 bits is dropped.
+ */
 export function parseMemory(word: string): bigint | null {
   const parts = /^([0-9]*)([a-zA-Z]*)$/.exec(word);
   if (parts === null) return null;
   const unit = MEMORY_UNITS[parts[2].toLowerCase()];
   if (unit === undefined) return null;
   const digits = parts[1] === '' ? 0n : BigInt(parts[1]);
-  if (digits > UINT64_MAX) return null;
-  return BigInt.asUintN(64, digits * unit);
+  return BigInt.asUintN(64, (digits > UINT64_MAX ? UINT64_MAX : digits) * unit);
 }
 
 /** A size in the shortest exact spelling that redis.conf knows: 64mb, 3gb, 1000. */

@@ -99,51 +99,102 @@ export class CommandRow {
   }
 }
 
-/** Finds rows by name, comparing bytes without regard to case. */
+/** The longest name that fits into the two words of the quick table. */
+const QUICK_BYTES = 8;
+const ONLY_LETTERS = /^[a-z]+$/;
+
+/**
+ * Finds rows by name, comparing bytes without regard to case.
+ *
+ * Names of up to 8 letters (most of all commands sent) are compared as two words of bytes with bit 5 set: for letters that
+ * is exactly equality without regard to case. The others are compared byte by byte.
+ */
 export class NameTable {
   readonly rows: readonly CommandRow[];
-  private readonly slots: (CommandRow | null)[];
-  private readonly names: Uint8Array[];
   private readonly mask: number;
+  private readonly quickRows: (CommandRow | null)[];
+  private readonly quickLow: Int32Array;
+  private readonly quickHigh: Int32Array;
+  private readonly slowRows: (CommandRow | null)[];
+  private readonly slowNames: Uint8Array[];
 
   constructor(rows: readonly CommandRow[]) {
     let size = 4;
     while (size < rows.length * 4) size *= 2;
     this.rows = rows;
     this.mask = size - 1;
-    this.slots = Array.from({ length: size }, () => null);
-    this.names = Array.from({ length: size }, () => new Uint8Array(0));
+    this.quickRows = Array.from({ length: size }, () => null);
+    this.quickLow = new Int32Array(size);
+    this.quickHigh = new Int32Array(size);
+    this.slowRows = Array.from({ length: size }, () => null);
+    this.slowNames = Array.from({ length: size }, () => new Uint8Array(0));
     for (const row of rows) this.add(row);
   }
 
   private add(row: CommandRow): void {
     const name = Buffer.from(row.spec.name, 'latin1');
-    let slot = this.home(name, 0, name.length);
-    for (; this.slots[slot] !== null; slot = (slot + 1) & this.mask) {
-      if (Buffer.compare(this.names[slot], name) === 0) throw new Error(`two commands are called ${row.fullName}`);
+    if (this.find(name, 0, name.length) !== null) throw new Error(`two commands are called ${row.fullName}`);
+    if (name.length <= QUICK_BYTES && ONLY_LETTERS.test(row.spec.name)) {
+      const low = foldedWord(name, 0, Math.min(name.length, 4));
+      const high = foldedWord(name, 4, name.length);
+      let slot = this.quickHome(low, high);
+      while (this.quickRows[slot] !== null) slot = (slot + 1) & this.mask;
+      this.quickRows[slot] = row;
+      this.quickLow[slot] = low;
+      this.quickHigh[slot] = high;
+    } else {
+      let slot = this.slowHome(name, 0, name.length);
+      while (this.slowRows[slot] !== null) slot = (slot + 1) & this.mask;
+      this.slowRows[slot] = row;
+      this.slowNames[slot] = name;
     }
-    this.slots[slot] = row;
-    this.names[slot] = name;
   }
 
-  private home(bytes: Uint8Array, start: number, end: number): number {
+  private quickHome(low: number, high: number): number {
+    const mixed = Math.imul(low, 0x9e3779b1) ^ Math.imul(high, 0x85ebca6b);
+    return (mixed ^ (mixed >>> 15)) & this.mask;
+  }
+
+  private slowHome(bytes: Uint8Array, start: number, end: number): number {
     let hash = end - start;
     for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + (bytes[i] | 0x20)) | 0;
     return (hash ^ (hash >>> 11)) & this.mask;
   }
 
   find(bytes: Uint8Array, start: number, end: number): CommandRow | null {
+    if (end - start <= QUICK_BYTES) {
+      // a word of n bytes differs from every word of fewer bytes, for no folded byte is 0
+      const middle = Math.min(end, start + 4);
+      const low = foldedWord(bytes, start, middle);
+      const high = foldedWord(bytes, middle, end);
+      for (let slot = this.quickHome(low, high); ; slot = (slot + 1) & this.mask) {
+        const row = this.quickRows[slot];
+        if (row === null) break;
+        if (this.quickLow[slot] === low && this.quickHigh[slot] === high) return row;
+      }
+    }
+    return this.findSlow(bytes, start, end);
+  }
+
+  private findSlow(bytes: Uint8Array, start: number, end: number): CommandRow | null {
     const length = end - start;
-    for (let slot = this.home(bytes, start, end); ; slot = (slot + 1) & this.mask) {
-      const row = this.slots[slot];
+    for (let slot = this.slowHome(bytes, start, end); ; slot = (slot + 1) & this.mask) {
+      const row = this.slowRows[slot];
       if (row === null) return null;
-      const name = this.names[slot];
+      const name = this.slowNames[slot];
       if (name.length !== length) continue;
       let i = 0;
       while (i < length && lowerCase(bytes[start + i]) === name[i]) i++;
       if (i === length) return row;
     }
   }
+}
+
+/** Up to four bytes as one word, bit 5 of each set. */
+function foldedWord(bytes: Uint8Array, start: number, end: number): number {
+  let word = 0;
+  for (let i = start; i < end; i++) word = (word << 8) | bytes[i] | 0x20;
+  return word;
 }
 
 function lowerCase(byte: number): number {

@@ -5,6 +5,7 @@ import type { Session } from '../dispatch/session.ts';
 import { globMatch } from '../keyspace/glob.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { ERR } from './errors.ts';
 import { replyHelp } from './help-reply.ts';
 import { isLocal } from './local-client.ts';
 
@@ -20,7 +21,7 @@ export function configGetCommand(session: Session, args: Args, reply: ReplyWrite
 }
 
 export function configSetCommand(session: Session, args: Args, reply: ReplyWriter): void {
-  if (args.count % 2 !== 0) return reply.error("ERR wrong number of arguments for 'config|set' command");
+  if (args.count % 2 !== 0) return reply.error(ERR.SYNTAX);
   const pairs: [string, string][] = [];
   for (let i = 2; i < args.count; i += 2) pairs.push([args.text(i), args.text(i + 1)]);
   const { settings, control, loading } = session.server;

@@ -8,7 +8,7 @@ import { NO_DEADLINE, TYPE_STRING } from '../keyspace/entry.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { forEachEntry } from './scan.ts';
+import { forEachEntry } from './keys-scan.ts';
 
 const DIGEST_BYTES = 20;
 const HAS_DEADLINE_MARK = Buffer.from('!!expire!!', 'latin1');

@@ -48,20 +48,32 @@ function allowed(conditions: number, deadline: number, present: number): boolean
   return true;
 }
 
+const INT64_MAX = 2n ** 63n - 1n;
+const INT64_MIN = -(2n ** 63n);
+
 /** The deadline in unix ms that argument 2 names, or NaN after an error reply. */
 function parseDeadline(args: Args, name: string, baseMs: number, unitMs: number, reply: ReplyWriter): number {
   const given = parseInteger(args.buf, args.starts[2], args.ends[2]);
   const deadline = given * unitMs + baseMs;
-  if (Number.isSafeInteger(deadline)) return deadline;
-  const big = Number.isNaN(given) ? parseInt64(args.buf, args.starts[2], args.ends[2]) : BigInt(given);
-  if (big === null) {
+  return Number.isSafeInteger(deadline) ? deadline : parseBigDeadline(args, name, baseMs, unitMs, reply);
+}
+
+/**
+ * Redis counts in 64 bits, Skein keeps 53 of them: a deadline behind the year 287396 becomes the last one that can be kept,
+ * one that 64 bits cannot hold is an error, as in Redis.
+ */
+function parseBigDeadline(args: Args, name: string, baseMs: number, unitMs: number, reply: ReplyWriter): number {
+  const given = parseInt64(args.buf, args.starts[2], args.ends[2]);
+  if (given === null) {
     reply.error(ERR.NOT_INTEGER);
     return Number.NaN;
   }
-  // far past is past; the far future ends where milliseconds are exact (in the year 287396)
-  if (big < 0n && big >= -(2n ** 63n) / BigInt(unitMs)) return 0;
-  reply.error(invalidExpireTime(name));
-  return Number.NaN;
+  const span = given * BigInt(unitMs);
+  if (span > INT64_MAX - BigInt(baseMs) || span < INT64_MIN) {
+    reply.error(invalidExpireTime(name));
+    return Number.NaN;
+  }
+  return given < 0n ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER;
 }
 
 function expireGeneric(unit: Unit, args: Args, reply: ReplyWriter, name: string, baseMs: number, unitMs: number): void {

@@ -2,8 +2,8 @@
 
 import { del, exists, touch, type, unlink } from './keys.ts';
 import { copy, move, rename, renamenx } from './keys-move.ts';
+import { keys, randomkey, scan, scanShard } from './keys-scan.ts';
 import { objectEncoding, objectFreq, objectHelp, objectIdletime, objectRefcount } from './object.ts';
-import { keys, randomkey, scan, scanShard } from './scan.ts';
 import type { CommandSpec, DataHandler } from './spec.ts';
 import { keyArgument, keysFrom, MULTI_SHARD_SUM, NONDETERMINISTIC, oneKey, optionalToken } from './spec-parts.ts';
 
@@ -130,7 +130,7 @@ export const KEYS_COMMANDS: CommandSpec[] = [
       { name: 'count', type: 'integer', token: 'COUNT', optional: true },
       { name: 'type', type: 'string', token: 'TYPE', since: '6.0.0', optional: true },
     ],
-    tips: ['nondeterministic_output', 'request_policy:special'],
+    tips: ['nondeterministic_output', 'request_policy:special', 'response_policy:special'],
     reach: 'cursor',
     cursorShard: scanShard,
     run: scan,
@@ -145,7 +145,7 @@ export const KEYS_COMMANDS: CommandSpec[] = [
     group: 'generic',
     summary: 'Picks a key by chance.',
     complexity: 'O(1)',
-    tips: ['request_policy:all_shards', 'nondeterministic_output'],
+    tips: ['request_policy:all_shards', 'response_policy:special', 'nondeterministic_output'],
     reach: 'all',
     run: randomkey,
   },

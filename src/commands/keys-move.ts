@@ -12,6 +12,8 @@ import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
 import { databaseArgument } from './integer-arguments.ts';
 
+/** The value is larger than what the journal can take at this moment; nothing has happened. */
+const JOURNAL_BEHIND = 'ERR The journal is behind and cannot take a value of this size yet, try again';
 const SAME_OBJECT = 'ERR source and destination objects are the same';
 /** Room for an entry's header, deadline and heap place besides key and value. */
 const ENTRY_SLACK_BYTES = 4096;
@@ -20,10 +22,13 @@ function sameBytes(args: Args, a: number, b: number): boolean {
   return args.buf.compare(args.buf, args.starts[b], args.ends[b], args.starts[a], args.ends[a]) === 0;
 }
 
-/** Room in `to` for a copy of the string `h` of `from` under key argument 2; answers OOM itself. */
-function reserveCopy(to: Keyspace, from: Keyspace, h: number, args: Args, reply: ReplyWriter): boolean {
-  if (to.reserve(from.valueBytes(h) + args.length(2) + ENTRY_SLACK_BYTES)) return true;
-  reply.error(ERR.OOM);
+/** Room in `to` and in its journal for a copy of the string `h` of `from` under key argument 2; answers the error itself. */
+function reserveCopy(unit: Unit, to: Keyspace, from: Keyspace, h: number, args: Args, reply: ReplyWriter): boolean {
+  const bytes = from.valueBytes(h) + args.length(2) + ENTRY_SLACK_BYTES;
+  const journal = unit.journals[to.shard];
+  if (!to.reserve(bytes)) reply.error(ERR.OOM);
+  else if (journal.enabled && from !== to && !journal.reserve(bytes)) reply.error(JOURNAL_BEHIND);
+  else return true;
   return false;
 }
 
@@ -80,7 +85,7 @@ function renameGeneric(unit: Unit, args: Args, reply: ReplyWriter, onlyNew: bool
     to.rename(db, h, db, unit.hashOf(2), args.buf, args.starts[2], args.ends[2]);
   } else {
     assertString(from, h);
-    if (!reserveCopy(to, from, h, args, reply)) return;
+    if (!reserveCopy(unit, to, from, h, args, reply)) return;
     unit.effectDelete(1);
     effectValue(unit, args, from, h, db);
     writeCopy(unit, args, from, h, db, old);
@@ -119,7 +124,7 @@ export function copy(unit: Unit, args: Args, reply: ReplyWriter): void {
   const old = unit.findWriteIn(dbTo, 2);
   if (old !== 0 && !replace) return reply.integer(0);
   assertString(from, h);
-  if (!reserveCopy(unit.ks, from, h, args, reply)) return;
+  if (!reserveCopy(unit, unit.ks, from, h, args, reply)) return;
   if (unit.heldCount > 1) effectValue(unit, args, from, h, dbTo);
   writeCopy(unit, args, from, h, dbTo, old);
   unit.dirty++;

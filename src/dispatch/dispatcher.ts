@@ -96,9 +96,8 @@ export class Dispatcher {
     this.unrung = new Uint8Array(parts.workers);
   }
 
-  /** Runs one command of a session. ANSWERED: the reply is in the writer; PARKED: it comes through the session's peer. */
-  dispatch(session: Session, args: Args): number {
-    const row = COMMANDS.lookup(args);
+  /** Runs one command of a session, `row` being its look-up. ANSWERED: the reply is in the writer; PARKED: it comes through the session's peer. */
+  dispatch(session: Session, row: CommandRow | null, args: Args): number {
     const reply = this.reply;
     const start = reply.pos;
     const refusal = refuseByForm(session, row, args);

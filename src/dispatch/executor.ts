@@ -16,6 +16,7 @@ import { slotMap, slotOf } from '../keyspace/slot.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { SHARD, SHARD_F64, type ShardHeader } from '../shard/world.ts';
+import type { CommandWindow } from './command-window.ts';
 import type { Unit } from './unit.ts';
 
 /** Outcomes of `execute`. */
@@ -40,13 +41,18 @@ export class Executor {
   private readonly hasher: HalfSipHash;
   private readonly shards: number;
   private readonly shardOfSlot: Uint8Array;
+  private readonly awaitJournal: () => void;
   private readonly fail: (error: unknown) => never;
   /** Shards that the running batch touched, each once. */
   readonly touched: Int32Array;
   touchedCount = 0;
+  /** The running batch changed something. */
+  wrote = false;
   private readonly touchedMark: Uint8Array;
   private readonly needed: Uint8Array;
   private keyArgs = new Int32Array(64);
+  /** What the warming loads gave; read by nobody, kept so that they are not optimised away. */
+  warmth = 0;
   /** Clock of the batch. */
   clockMs = 0;
 
@@ -58,6 +64,8 @@ export class Executor {
     /** This thread's own bell. */
     doorbell: Doorbell;
     hasher: HalfSipHash;
+    /** Has this thread rung when the journal has got ahead. */
+    awaitJournal: () => void;
     /** Ends the process; never returns. */
     fail: (error: unknown) => never;
   }) {
@@ -68,6 +76,7 @@ export class Executor {
     this.doorbell = parts.doorbell;
     this.waitingLatches = parts.latches.slice();
     this.hasher = parts.hasher;
+    this.awaitJournal = parts.awaitJournal;
     this.fail = parts.fail;
     this.shards = parts.latches.length;
     this.shardOfSlot = slotMap(this.shards);
@@ -92,12 +101,45 @@ export class Executor {
   route(row: CommandRow, args: Args, db: number): number {
     const unit = this.unit;
     if (row.oneKey) {
-      const shard = this.locate(args, row.firstKey);
+      let shard = args.keyShard;
+      if (shard < 0) {
+        shard = this.locate(args, row.firstKey);
+      } else {
+        unit.hashes[row.firstKey] = args.keyHash;
+        unit.shardOfArg[row.firstKey] = shard;
+      }
       unit.held[0] = shard;
       unit.heldCount = 1;
       return shard;
     }
     return this.routeMany(row, args, db);
+  }
+
+  /**
+   * Computes the keys of a window of parsed commands and has the processor fetch what they will look at, all at once: the
+   * loads of several commands overlap, where each command by itself would wait for two of them one after the other.
+   */
+  warm(window: CommandWindow, db: number): void {
+    const spaces = this.unit.spaces;
+    const { rows, count } = window;
+    let seen = 0;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i];
+      const args = window.args[i];
+      if (row === null || !row.oneKey || args.count <= row.firstKey) continue;
+      const start = args.starts[row.firstKey];
+      const end = args.ends[row.firstKey];
+      const hash = this.hasher.hash(args.buf, start, end);
+      const shard = this.shards === 1 ? 0 : this.shardOfSlot[slotOf(args.buf, start, end)];
+      args.keyHash = hash;
+      args.keyShard = shard;
+      seen ^= spaces[shard].warmBucket(db, hash);
+    }
+    for (let i = 0; i < count; i++) {
+      const args = window.args[i];
+      if (args.keyShard >= 0) seen ^= spaces[args.keyShard].warmEntry(db, args.keyHash);
+    }
+    this.warmth = seen;
   }
 
   /** As `route`, for a record of shard `own`'s journal, which concerns that shard alone whatever the command reaches. */
@@ -139,6 +181,21 @@ export class Executor {
     return this.shards === 1 ? 0 : -1;
   }
 
+  /**
+   * True while a write has to wait because a journal cannot follow: too much is not yet written (R4), or what is written is
+   * not synced for too long (R18). Tries to write what is there.
+   */
+  private journalLags(): boolean {
+    const { held, heldCount, journals } = this.unit;
+    for (let i = 0; i < heldCount; i++) {
+      const journal = journals[held[i]];
+      if (!journal.enabled) continue;
+      if (journal.backlogFull()) journal.drain();
+      if (journal.backlogFull() || journal.syncLate(this.clockMs)) return true;
+    }
+    return false;
+  }
+
   /** Takes the latches of unit.held in ascending order, all or none; spins a little for each (R1). */
   private acquire(): boolean {
     const unit = this.unit;
@@ -171,13 +228,17 @@ export class Executor {
 
   /** Runs a routed data command. BUSY: a latch stayed taken and nothing happened. */
   execute(row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean): number {
-    if (!this.acquire()) return BUSY;
+    if ((row.isWrite && this.journalLags()) || !this.acquire()) return BUSY;
     this.runHeld(row, args, reply, db, noTouch);
     return DONE;
   }
 
   /** As `execute`, for a unit that waited: on BUSY this thread is rung when it is worthwhile to try again. */
   executeWaiting(row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean, turn: boolean): number {
+    if (row.isWrite && this.journalLags()) {
+      this.awaitJournal();
+      return BUSY;
+    }
     if (!this.acquireWaiting(turn)) return BUSY;
     this.runHeld(row, args, reply, db, noTouch);
     return DONE;
@@ -199,7 +260,7 @@ export class Executor {
     try {
       if (row.isWrite && !this.reserve(args)) reply.error(OUT_OF_ROOM);
       else row.run!(unit, args, reply);
-      unit.commit(row);
+      if (unit.commit(row)) this.wrote = true;
     } catch (error) {
       this.handleFailure(error, mutations, reply, mark, row);
     }
@@ -234,7 +295,10 @@ export class Executor {
   private reserve(args: Args): boolean {
     const unit = this.unit;
     const bytes = args.ends[args.count - 1] - args.starts[0] + UNIT_SLACK_BYTES;
-    for (let i = 0; i < unit.heldCount; i++) if (!unit.spaces[unit.held[i]].reserve(bytes)) return false;
+    for (let i = 0; i < unit.heldCount; i++) {
+      const journal = unit.journals[unit.held[i]];
+      if (!unit.spaces[unit.held[i]].reserve(bytes) || (journal.enabled && !journal.reserve(bytes))) return false;
+    }
     return true;
   }
 
@@ -258,5 +322,6 @@ export class Executor {
   clearTouched(): void {
     for (let i = 0; i < this.touchedCount; i++) this.touchedMark[this.touched[i]] = 0;
     this.touchedCount = 0;
+    this.wrote = false;
   }
 }

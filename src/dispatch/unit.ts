@@ -209,10 +209,13 @@ export class Unit {
     if (this.heldCount > 1) journal.transactionOpen();
   }
 
-  /** Journals what the unit changed and makes it visible; called once, before the latches are released. */
-  commit(row: CommandRow | null): void {
+  /**
+   * Journals what the unit changed and makes it visible; called once, before the latches are released. True: something was
+   * journalled.
+   */
+  commit(row: CommandRow | null): boolean {
     if (this.dirty > 0 && !this.explicit && row !== null) this.verbatim(row);
-    if (this.partCount === 0) return;
+    if (this.partCount === 0) return false;
     if (this.partCount === 1) {
       const journal = this.parts[0];
       if (this.heldCount > 1) journal.transactionClose();
@@ -220,6 +223,7 @@ export class Unit {
     } else {
       publishTransaction(this.parts, this.partCount);
     }
+    return true;
   }
 
   private verbatim(row: CommandRow): void {

@@ -28,9 +28,12 @@ export interface Files {
   syncData(fd: number): void;
   /** Entries of a folder are on stable storage. */
   syncFolder(path: string): void;
+  /** A file over a file, or a folder to a name that is free or an empty folder. */
   rename(from: string, to: string): void;
   /** Does nothing when there is no such file. */
   remove(path: string): void;
+  /** Removes a folder with all that is in it; does nothing when there is none. */
+  removeFolder(path: string): void;
   exists(path: string): boolean;
   /** Names in a folder, in no order; empty when there is no such folder. */
   list(path: string): string[];
@@ -76,6 +79,9 @@ export const systemFiles: Files = {
   },
   remove(path) {
     fs.rmSync(path, { force: true });
+  },
+  removeFolder(path) {
+    fs.rmSync(path, { recursive: true, force: true });
   },
   exists(path) {
     return fs.existsSync(path);

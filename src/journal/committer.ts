@@ -101,6 +101,13 @@ export class Committer {
 
   /** Capture, drain, sync, publish. `all`: whatever the policy. False: not done, the state says why. */
   private round(due: boolean, all: boolean): boolean {
+    while (Atomics.compareExchange(this.i32, GLOBAL.round, 0, 1) !== 0) this.control.nap();
+    const done = this.roundAlone(due, all);
+    Atomics.store(this.i32, GLOBAL.round, 0);
+    return done;
+  }
+
+  private roundAlone(due: boolean, all: boolean): boolean {
     this.statistic(SYNC_STATISTIC.rounds, 1);
     this.takeAges();
     this.control.captureHeads(this.heads);
@@ -164,9 +171,7 @@ export class Committer {
     const begin = clock.steadyMs();
     const failed = this.lanes.sync(shards.map((shard) => this.words[shard].i32[this.words[shard].fd]));
     if (failed >= 0) {
-      Atomics.store(this.i32, GLOBAL.errno, this.lanes.errno);
-      Atomics.store(this.i32, GLOBAL.brokenShard, shards[failed]);
-      Atomics.or(this.i32, GLOBAL.state, JOURNAL_STATE.syncFailed);
+      this.control.reportSyncFailure(shards[failed], this.lanes.errno);
       return false;
     }
     const took = clock.steadyMs() - begin;

@@ -6,8 +6,18 @@
  *              positions first and takes the set of waiters afterwards. Both by atomics: one of the two sees the other (R14).
  */
 import { Doorbell } from '../../native-free-shm/doorbell.ts';
-import { errnoText } from '../env/files.ts';
-import { GLOBAL, type JournalMemory, JournalWords, type Policy, SYNC_STATISTIC } from './journal-memory.ts';
+import { errnoOf, errnoText, type Files } from '../env/files.ts';
+import type { Journal } from './journal.ts';
+import {
+  exclusively,
+  GLOBAL,
+  JOURNAL_STATE,
+  type JournalMemory,
+  JournalWords,
+  POLICY,
+  type Policy,
+  SYNC_STATISTIC,
+} from './journal-memory.ts';
 
 export class JournalControl {
   readonly shards: number;
@@ -53,6 +63,47 @@ export class JournalControl {
   awaitSafe(thread: number): void {
     Atomics.or(this.i32, GLOBAL.waiters + (thread >>> 5), 1 << (thread & 31));
     this.requestSync();
+  }
+
+  /**
+   * Ends all journals; the caller holds all latches. What is published is written, synced and safe, the files are closed, the policies
+   * are `none`. False: the disk refused, nothing is closed.
+   */
+  closeJournals(journals: readonly Journal[], files: Files): boolean {
+    for (const journal of journals) {
+      while (journal.undrained()) {
+        if (journal.drain()) continue;
+        if (this.state !== 0) return false;
+        this.nap();
+      }
+    }
+    let closed = false;
+    exclusively(this.words, () => {
+      if (this.state !== 0 || !this.words.every((words, shard) => this.syncNow(words, shard, files))) return;
+      for (const words of this.words) closeOne(words, files);
+      closed = true;
+    });
+    this.requestSync();
+    return closed;
+  }
+
+  private syncNow(words: JournalWords, shard: number, files: Files): boolean {
+    const fd = words.i32[words.fd];
+    if (fd < 0) return true;
+    try {
+      files.syncData(fd);
+      return true;
+    } catch (error) {
+      this.reportSyncFailure(shard, errnoOf(error));
+      return false;
+    }
+  }
+
+  /** A sync failed: nothing is synced any more, writes are refused (R20). */
+  reportSyncFailure(shard: number, errno: number): void {
+    Atomics.store(this.i32, GLOBAL.errno, errno);
+    Atomics.store(this.i32, GLOBAL.brokenShard, shard);
+    Atomics.or(this.i32, GLOBAL.state, JOURNAL_STATE.syncFailed);
   }
 
   requestSync(): void {
@@ -101,4 +152,14 @@ export class JournalControl {
   nap(): void {
     Atomics.wait(this.i32, GLOBAL.napping, 0, 0.05);
   }
+}
+
+function closeOne(words: JournalWords, files: Files): void {
+  const fd = words.i32[words.fd];
+  const head = words.loadHead();
+  words.storePosition(words.synced, head);
+  words.storePosition(words.safe, head);
+  words.i32[words.fd] = -1;
+  Atomics.store(words.i32, words.policy, POLICY.none);
+  if (fd >= 0) files.close(fd);
 }

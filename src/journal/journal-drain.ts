@@ -71,11 +71,11 @@ export class JournalDrain {
   }
 
   /** See Journal.seal. */
-  seal(): boolean {
+  seal(safe: number): boolean {
     const { i32, words } = this;
     if (Atomics.compareExchange(i32, words.drain, 0, 1) !== 0) return false;
     const written = words.loadPosition(words.written);
-    const done = i32[words.fd] >= 0 && i32[words.writeError] === 0 && this.writeBatch(written, written, -1);
+    const done = i32[words.fd] >= 0 && i32[words.writeError] === 0 && this.writeBatch(written, written, -1, safe);
     Atomics.store(i32, words.drain, 0);
     return done;
   }
@@ -86,11 +86,12 @@ export class JournalDrain {
     const from = words.loadPosition(words.written);
     const to = from + ((Atomics.load(i32, words.headLow) - (from | 0)) >>> 0);
     if (i32[words.fd] < 0) return false;
+    const safe = words.loadPosition(words.safe);
     let start = from;
     while (start < to) {
       const mark = this.markOfPartAt(start);
       const end = Math.min(to, this.nextPartAfter(start));
-      if (!this.writeBatch(start, end, mark)) return false;
+      if (!this.writeBatch(start, end, mark, safe)) return false;
       if (mark >= 0) words.storePosition(words.lastPart, start);
       words.storePosition(words.written, end);
       Atomics.store(i32, words.writtenLow, end | 0);
@@ -121,12 +122,11 @@ export class JournalDrain {
     return Number.POSITIVE_INFINITY;
   }
 
-  private writeBatch(start: number, end: number, mark: number): boolean {
+  private writeBatch(start: number, end: number, mark: number, safe: number): boolean {
     const { f64, i32, words, files } = this;
     const fd = i32[words.fd];
     const fileBytes = f64[words.fileBytes];
     const length = end - start;
-    const safe = words.loadPosition(words.safe);
     let at = writeHeaderFields(small, this.shard, end, length, safe, mark);
     let crc = headerCrc(small, 0, at, i32[words.salt]);
     try {

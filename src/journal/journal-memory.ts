@@ -38,8 +38,10 @@ export const GLOBAL = {
   stop: 49,
   /** Thread numbers that wait for a safe position: bit sets of 0..31 and 32..63. */
   waiters: 64,
-  /** Always 0: the journal thread naps here. */
+  /** Always 0: threads nap here. */
   napping: 50,
+  /** 1: the journal thread is in a round, or a journal is being opened or closed. Taken by compare-exchange. */
+  round: 51,
   /** Doorbell of the journal thread, see native-free-shm/doorbell.ts. */
   bell: 80,
   /** Float64 index of the statistics below. */
@@ -269,9 +271,32 @@ export interface JournalStart {
   policy: Policy;
 }
 
-/** Opens a shard's journal. By one thread, while no other uses this journal (at start, or under all latches with drains done). */
+/**
+ * Runs `change` while neither the journal thread is in a round nor anybody drains these shards. Waits for them (at most for a sync): for the
+ * acceptor, and for settings that change what a journal is.
+ */
+export function exclusively(shards: readonly JournalWords[], change: () => void): void {
+  const { i32 } = shards[0];
+  const words = [GLOBAL.round as number, ...shards.map(({ drain }) => drain)];
+  for (const word of words)
+    while (Atomics.compareExchange(i32, word, 0, 1) !== 0) Atomics.wait(i32, GLOBAL.napping, 0, 0.05);
+  try {
+    change();
+  } finally {
+    for (const word of words) Atomics.store(i32, word, 0);
+  }
+}
+
+/**
+ * Opens a shard's journal: before other threads use it, or under the shard's latch with everything drained. To a shard that was open
+ * before, give a position that is not behind its head: held replies carry positions.
+ */
 export function openJournal(memory: JournalMemory, shard: number, start: JournalStart): void {
   const words = new JournalWords(memory, shard);
+  exclusively([words], () => setStart(memory, words, start));
+}
+
+function setStart(memory: JournalMemory, words: JournalWords, start: JournalStart): void {
   const { i32, f64 } = words;
   const block = Math.floor(start.position / memory.blockBytes);
   i32[words.db] = -1;

@@ -14,7 +14,7 @@
  *              *before* it captures heads, publish looks at it *after* it stored the head: one of the two sees the other (R18).
  */
 
-import type { Files } from '../env/files.ts';
+import { errnoText, type Files } from '../env/files.ts';
 import { writeDecimal } from './decimal.ts';
 import { JournalDrain } from './journal-drain.ts';
 import { GLOBAL, type JournalMemory, JournalWords, PART_RING, PART_WORDS, POLICY } from './journal-memory.ts';
@@ -234,7 +234,18 @@ export class Journal {
 
   /** Appends an empty batch that records the safe position, so that damage of the last real batch is told from a torn tail. */
   seal(): boolean {
-    return this.drainer.seal();
+    return this.drainer.seal(this.safe());
+  }
+
+  /** The same with a safe position of the caller's choice: for files that are synced before anybody may read them. */
+  sealAs(safe: number): boolean {
+    return this.drainer.seal(safe);
+  }
+
+  /** Why the last write of this shard's file failed, in the system's words; '' if it did not. */
+  writeErrorText(): string {
+    const errno = this.i32[this.words.writeError];
+    return errno === 0 ? '' : errnoText(errno);
   }
 
   head(): number {

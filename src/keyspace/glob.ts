@@ -89,6 +89,8 @@ export function globMatch(
   te: number,
   nocase: boolean,
 ): boolean {
+  // In Redis the empty text matches the empty pattern and, with KEYS and SCAN, the pattern * alone: not **.
+  if (ts === te) return ps === pe || (pe - ps === 1 && pattern[ps] === STAR);
   let p = ps;
   let t = ts;
   let afterStar = -1;

@@ -110,6 +110,18 @@ export class Keyspace {
     return root === 0 ? 0 : this.table.find(root, hash, bytes, start, end);
   }
 
+  /** Has the processor fetch a bucket ahead; without the latch, see HashTable. */
+  warmBucket(db: number, hash: number): number {
+    const root = this.roots[db << 1];
+    return root === 0 ? 0 : this.table.warmBucket(root, hash);
+  }
+
+  /** Has the processor fetch an entry ahead; without the latch, see HashTable. */
+  warmEntry(db: number, hash: number): number {
+    const root = this.roots[db << 1];
+    return root === 0 ? 0 : this.table.warmEntry(root, hash);
+  }
+
   private meta(h: number): number {
     return this.arena.i32[h >>> 26][((h & OFFSET_MASK) << 2) + WORD_META];
   }

@@ -43,6 +43,8 @@ const SAMPLE_INTERVAL_MS = 100;
 /** A latch held so long by one batch means that its holder will never let go. */
 const LATCH_BOUND_MS = 30_000;
 const JOURNAL_STOP_MS = 60_000;
+/** Threads that sync files beside the journal thread: a disk gains little from more syncs at a time. */
+const MAX_SYNC_LANES = 3;
 
 export class Acceptor {
   private readonly loaded: LoadedSettings;
@@ -80,7 +82,7 @@ export class Acceptor {
     this.world = createWorldMemory({ shards, workers, databases, arenaBytes, hashKey: [random32() | 0, random32() | 0] });
     this.threads = FIRST_WORKER + workers;
     this.access = new ShardAccess(this.world, ACCEPTOR, this.threads);
-    this.journal = createJournalMemory(shards);
+    this.journal = createJournalMemory(shards, { lanes: Math.min(shards - 1, MAX_SYNC_LANES) });
     this.journalControl = new JournalControl(this.journal);
     const clients = this.settings.number('maxclients') + 64;
     this.memories = {
@@ -119,7 +121,7 @@ export class Acceptor {
     if (!staticReader) this.log.line('notice', 'Connections are read through plain data events');
     const port = await this.listen();
     await this.startThreads(port, staticReader);
-    if (recovered) await this.home.replay(this.supervisor, this.world.workers, systemClock);
+    if (recovered) await this.home.load(this.supervisor, this.world.workers);
     await this.listenUnix();
     this.access.setState(STATE.loading, false);
     this.accepting = true;
@@ -178,7 +180,7 @@ export class Acceptor {
   /** Brings the journals to their cut and opens them; false where there is no journal. */
   private recover(): boolean {
     try {
-      return this.home.recover(this.journal, this.journalControl);
+      return this.home.recover(this.journal);
     } catch (error) {
       this.fatal(`The data cannot be loaded: ${(error as Error).message}`);
     }
@@ -221,19 +223,22 @@ export class Acceptor {
     }
     const ready = this.supervisor.nextOfAll('ready');
     this.startJournalThread();
+    for (let lane = 0; lane < this.journal.lanes; lane++) this.startJournalThread(lane);
     await ready;
   }
 
-  private startJournalThread(): void {
+  /** The journal thread, or the sync lane `lane`. */
+  private startJournalThread(lane?: number): void {
     const thread = new Worker(moduleUrl('../../workers/journal', import.meta.url, import.meta.filename), {
       workerData: {
         journal: this.journal,
         doorbells: { memory: this.world.process, first: PROCESS.doorbells, stride: DOORBELL_WORDS, threads: this.threads + 1 },
+        lane,
       },
-      name: 'skein-journal',
+      name: lane === undefined ? 'skein-journal' : `skein-sync-${lane}`,
     });
     thread.on('message', (report: JournalReport) => this.onJournalReport(report));
-    this.supervisor.watch(thread, 'the journal thread');
+    this.supervisor.watch(thread, lane === undefined ? 'the journal thread' : `sync lane ${lane}`);
   }
 
   private onJournalReport(report: JournalReport): void {

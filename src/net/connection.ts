@@ -6,15 +6,17 @@
  */
 import type { Socket } from 'node:net';
 import { COUNTER } from '../admin/server-counters.ts';
+import type { CommandWindow } from '../dispatch/command-window.ts';
 import { ANSWERED, type Dispatcher } from '../dispatch/dispatcher.ts';
+import type { Executor } from '../dispatch/executor.ts';
 import type { Peer, Session } from '../dispatch/session.ts';
-import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { NEED_MORE, PROTOCOL_ERROR, RequestReader } from '../resp/request-reader.ts';
+import { PROTOCOL_ERROR, RequestReader } from '../resp/request-reader.ts';
 import type { HeldOutput, Outbox, OutputSink } from './outbox.ts';
 
 /** Commands between two looks at the clock inside one batch (R9: batches longer than a millisecond read it again). */
 const COMMANDS_PER_CLOCK = 64;
+const MAX_WINDOW = 64;
 /** Output that the kernel has not taken; beyond it the connection is not read until it drains. */
 const OUTPUT_PAUSE_BYTES = 1 << 20;
 const KEPT_INPUT_BYTES = 64 * 1024;
@@ -24,7 +26,8 @@ export interface ConnectionThread {
   readonly dispatcher: Dispatcher;
   readonly outbox: Outbox;
   readonly reply: ReplyWriter;
-  readonly args: Args;
+  readonly window: CommandWindow;
+  readonly executor: Executor;
   readonly counters: Float64Array;
   /** Reads the clock for a batch and tells the executor; unix ms. */
   readClock(): number;
@@ -119,31 +122,50 @@ export class Connection implements Peer, OutputSink {
 
   /** The hot loop: parse and dispatch until the input, or this connection's right to go on, is used up. */
   private commands(buf: Buffer, pos: number, end: number): number {
-    const { dispatcher, args, reply } = this.thread;
+    const { window, executor } = this.thread;
     const session = this.session;
     const reader = this.reader;
-    let clockIn = 0;
-    reply.resp = session.resp;
+    this.thread.reply.resp = session.resp;
+    let untilClock = 0;
     while (pos < end) {
-      const next = reader.read(buf, pos, end, args);
-      if (next < 0) {
-        if (next === PROTOCOL_ERROR) this.protocolError();
-        return next === NEED_MORE ? pos : end;
+      // before AUTH the reader's limits may change with every command
+      const next = window.fill(reader, buf, pos, end, session.authenticated ? MAX_WINDOW : 1);
+      const count = window.count;
+      if (count > 0) {
+        if (untilClock <= 0) {
+          session.nowMs = this.thread.readClock();
+          untilClock = COMMANDS_PER_CLOCK;
+        }
+        untilClock -= count;
+        if (count > 1) executor.warm(window, session.db);
+        const ended = this.runWindow(count);
+        if (ended >= 0) {
+          reader.restart();
+          return this.ending ? end : window.ends[ended];
+        }
       }
-      pos = next;
-      if (args.count === 0) continue;
-      if (clockIn-- === 0) {
-        session.nowMs = this.thread.readClock();
-        clockIn = COMMANDS_PER_CLOCK;
-      }
-      if (dispatcher.dispatch(session, args) !== ANSWERED) return pos;
-      if (session.closeAfterReply) {
-        this.ending = true;
+      if (next === PROTOCOL_ERROR) {
+        this.protocolError();
         return end;
       }
-      reader.authenticated = session.authenticated;
+      pos = window.stopped;
+      if (next < 0) return pos;
     }
     return pos;
+  }
+
+  /** Dispatches the commands of the window; returns the index of the one that ended the batch (parked or closing), else -1. */
+  private runWindow(count: number): number {
+    const { dispatcher, window } = this.thread;
+    const session = this.session;
+    for (let i = 0; i < count; i++) {
+      const outcome = dispatcher.dispatch(session, window.rows[i], window.args[i]);
+      if (outcome === ANSWERED && !session.closeAfterReply) continue;
+      if (session.closeAfterReply) this.ending = true;
+      return i;
+    }
+    this.reader.authenticated = session.authenticated;
+    return -1;
   }
 
   private protocolError(): void {
@@ -238,7 +260,8 @@ export class Connection implements Peer, OutputSink {
   /** Closes once everything owed has left; `released` calls again where something has not yet. */
   private endAfterOutput(): void {
     this.ending = true;
-    if (this.heldOutputs.length === 0 && this.stagedOutputs === 0) this.socket.end();
+    // the peer need not say that it has finished: what it still sends is of no interest, and its silence must not keep us
+    if (this.heldOutputs.length === 0 && this.stagedOutputs === 0) this.socket.end(() => this.close());
   }
 
   /** Closes at once, without the output still owed. */

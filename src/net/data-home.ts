@@ -4,18 +4,26 @@
  */
 import { resolve } from 'node:path';
 import type { SettingsStore } from '../admin/settings-store.ts';
-import { enumWord } from '../admin/settings-table.ts';
+import { systemClock } from '../env/clock.ts';
 import { systemFiles } from '../env/files.ts';
 import { Journal } from '../journal/journal.ts';
-import type { JournalControl } from '../journal/journal-control.ts';
-import { type JournalMemory, openJournal } from '../journal/journal-memory.ts';
-import { journalPolicies } from '../journal/journal-policies.ts';
-import type { LogLevel } from '../messages/thread-messages.ts';
-import { createDataSet, type DataSet, type Place, readDataSet } from '../persistence/data-set.ts';
+import { JournalControl } from '../journal/journal-control.ts';
+import { type JournalMemory, openJournal, POLICY, type Policy } from '../journal/journal-memory.ts';
+import type { LogLevel, ReplayRequest } from '../messages/thread-messages.ts';
+import { createDataSet, type DataSet, type Place, readDataSet, readShardManifest, shardFiles } from '../persistence/data-set.ts';
 import { type RecoveredShard, recoverShards, startOf } from '../persistence/recovery.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { SHARD_F64, STATE } from '../shard/world.ts';
+import { underAllLatches } from './all-latches.ts';
+import { turnJournalOff, turnJournalOn, wantedPolicies } from './journal-switch.ts';
 import type { Supervisor } from './supervisor.ts';
+
+/** Where the settings say that the data set is. */
+export function placeOf(settings: SettingsStore): Place {
+  const parent = resolve(settings.path('dir'));
+  const folder = resolve(parent, settings.path('appenddirname'));
+  return { files: systemFiles, parent, folder, prefix: settings.path('appendfilename') };
+}
 
 export class DataHome {
   readonly place: Place;
@@ -27,9 +35,7 @@ export class DataHome {
   constructor(settings: SettingsStore, log: (level: LogLevel, text: string) => void) {
     this.settings = settings;
     this.log = log;
-    const parent = resolve(settings.path('dir'));
-    const folder = resolve(parent, settings.path('appenddirname'));
-    this.place = { files: systemFiles, parent, folder, prefix: settings.path('appendfilename') };
+    this.place = placeOf(settings);
   }
 
   /**
@@ -51,56 +57,60 @@ export class DataHome {
   }
 
   /** Brings the files to their cut and opens the journals; false where nothing is journalled. Throws where data is damaged. */
-  recover(memory: JournalMemory, control: JournalControl): boolean {
+  recover(memory: JournalMemory): boolean {
     if (this.dataSet === null) return false;
     const loadTruncated = this.settings.flag('aof-load-truncated');
     this.recovered = recoverShards(this.place, this.dataSet, { loadTruncated, warn: (text) => this.log('warning', text) });
-    const policies = this.policies(memory.shards);
+    const policies = wantedPolicies(this.settings, memory.shards);
     for (const shard of this.recovered) openJournal(memory, shard.shard, startOf(shard, policies[shard.shard]));
-    void control;
     return true;
   }
 
-  private policies(shards: number) {
-    return journalPolicies({
-      appendonly: this.settings.flag('appendonly'),
-      appendfsync: enumWord('appendfsync', this.settings.number('appendfsync')),
-      shardPolicies: this.settings.text('shard-appendfsync'),
-      shards,
-    });
+  /** Has every recovered shard replayed by its owner. */
+  async load(supervisor: Supervisor, workers: number): Promise<void> {
+    await this.replay(supervisor, workers, this.recovered);
   }
 
-  /** Has every shard replayed by its owner, all owners at once. */
-  async replay(supervisor: Supervisor, workers: number, clock: { steadyMs(): number }): Promise<void> {
-    const begun = clock.steadyMs();
+  /** Has shards replayed by their owners, all owners at once. */
+  private async replay(supervisor: Supervisor, workers: number, shards: readonly ReplayRequest[]): Promise<void> {
+    const begun = systemClock.steadyMs();
     let commands = 0;
     await Promise.all(
-      this.recovered.map(async ({ shard, files }) => {
+      shards.map(async ({ shard, files }) => {
         const owner = shard % workers;
         const done = supervisor.next(owner, 'replayed', (message) => message.shard === shard);
         supervisor.send(owner, { kind: 'replay', shard, files });
         commands += (await done).commands;
       }),
     );
-    const seconds = ((clock.steadyMs() - begun) / 1000).toFixed(3);
+    const seconds = ((systemClock.steadyMs() - begun) / 1000).toFixed(3);
     this.log('notice', `DB loaded from append only file: ${commands} records in ${seconds} seconds`);
   }
 
-  /** Empties memory and replays the files as they are now (DEBUG RELOAD); null, or why that is not possible. */
+  /**
+   * Empties memory and replays what the journal files hold (DEBUG RELOAD). Without a journal one is written for this moment,
+   * in a folder of its own, and removed afterwards. Null, or why it was not possible.
+   */
   async reload(supervisor: Supervisor, access: ShardAccess, memory: JournalMemory, workers: number): Promise<string | null> {
-    if (this.dataSet === null) return 'there is no append only file to reload from';
+    const control = new JournalControl(memory);
+    const lasting = control.policy(0) !== POLICY.none;
+    const place = lasting ? this.place : { ...this.place, folder: `${this.place.folder}.reload` };
     underAllLatches(access, () => access.setState(STATE.loading, true));
+    if (!lasting) {
+      const problem = turnJournalOn(place, access, memory, new Array<Policy>(memory.shards).fill(POLICY.no));
+      if (problem !== null) return problem;
+    }
     this.writeOut(memory);
     underAllLatches(access, () => {
       for (const space of access.spaces) for (let db = 0; db < space.databases; db++) space.flush(db);
       // no time has passed for the records that come now
       for (const header of access.headers) header.f64[SHARD_F64.newestMs] = 0;
     });
-    for (const shard of this.recovered) {
-      const last = shard.files[shard.files.length - 1];
-      last.end = new Journal(memory, shard.shard, systemFiles).fileBytes();
+    await this.replay(supervisor, workers, filesNow(place, memory));
+    if (!lasting) {
+      turnJournalOff(access, memory);
+      systemFiles.removeFolder(place.folder);
     }
-    await this.replay(supervisor, workers, { steadyMs: () => performance.now() });
     underAllLatches(access, () => access.setState(STATE.loading, false));
     return null;
   }
@@ -114,11 +124,11 @@ export class DataHome {
   }
 }
 
-/** Runs `change` while this thread holds the latches of all shards; waits for them between tries without blocking for long. */
-export function underAllLatches(access: ShardAccess, change: () => void): void {
-  const word = new Int32Array(new SharedArrayBuffer(4));
-  for (const latch of access.latches) while (!latch.acquireSpin(50)) Atomics.wait(word, 0, 0, 0.1);
-  change();
-  for (const latch of access.latches) latch.release();
+/** The files of each shard as its manifest names them now, up to what was written. */
+function filesNow(place: Place, memory: JournalMemory): ReplayRequest[] {
+  return Array.from({ length: memory.shards }, (_, shard) => {
+    const files = shardFiles(place, shard, readShardManifest(place, shard)).map(({ path }) => ({ path, end: Number.POSITIVE_INFINITY }));
+    files[files.length - 1].end = new Journal(memory, shard, systemFiles).fileBytes();
+    return { shard, files };
+  });
 }
-

@@ -36,6 +36,8 @@ interface Staged {
   start: number;
   end: number;
   stamps: number[];
+  /** The batch changed something. */
+  wrote: boolean;
 }
 
 const NO_STAMPS: number[] = [];
@@ -96,6 +98,7 @@ export class Outbox {
         stamps.push(shard, journal.head());
       }
     }
+    const wrote = executor.wrote;
     executor.clearTouched();
     if (reply.pos === start) {
       if (drain) this.scheduleFlush();
@@ -106,19 +109,20 @@ export class Outbox {
       else reply.takeOver();
       return;
     }
-    this.stage(sink, start, stamps);
+    this.stage(sink, start, stamps, wrote);
   }
 
-  private stage(sink: OutputSink, start: number, stamps: number[]): void {
+  private stage(sink: OutputSink, start: number, stamps: number[], wrote: boolean): void {
     const slot = this.stagedCount++;
     sink.stagedOutputs++;
-    if (slot === this.staged.length) this.staged.push({ sink, start, end: this.reply.pos, stamps });
+    if (slot === this.staged.length) this.staged.push({ sink, start, end: this.reply.pos, stamps, wrote });
     else {
       const staged = this.staged[slot];
       staged.sink = sink;
       staged.start = start;
       staged.end = this.reply.pos;
       staged.stamps = stamps;
+      staged.wrote = wrote;
     }
     this.scheduleFlush();
   }
@@ -136,10 +140,12 @@ export class Outbox {
       this.scheduleFlush();
       return;
     }
+    const refused = this.refusedByDisk();
     const reply = this.reply;
     let reusable = true;
     for (let i = 0; i < this.stagedCount; i++) {
-      const { sink, start, end, stamps } = this.staged[i];
+      const { sink, start, end, wrote } = this.staged[i];
+      const stamps = wrote && refused !== NO_STAMPS ? [...this.staged[i].stamps, ...refused] : this.staged[i].stamps;
       sink.stagedOutputs--;
       if (sink.closed) continue;
       if (sink.heldOutputs.length > 0 || !this.areSafe(stamps)) this.hold(sink, start, end, stamps);
@@ -155,6 +161,19 @@ export class Outbox {
     }
   };
 
+  /**
+   * Positions that a broken disk has not taken: outputs of batches that wrote wait for them (R18), those of batches that only
+   * read do not.
+   */
+  private refusedByDisk(): number[] {
+    if (!this.diskBroken()) return NO_STAMPS;
+    const stamps: number[] = [];
+    for (const journal of this.journals) {
+      if (journal.enabled && journal.undrained()) stamps.push(journal.shard, journal.head());
+    }
+    return stamps;
+  }
+
   /** False: a journal could not be drained now; a broken disk does not hold the outputs of reads back. */
   private drain(): boolean {
     let done = true;
@@ -169,7 +188,10 @@ export class Outbox {
   }
 
   private areSafe(stamps: number[]): boolean {
-    for (let i = 0; i < stamps.length; i += 2) if (this.journals[stamps[i]].safe() < stamps[i + 1]) return false;
+    for (let i = 0; i < stamps.length; i += 2) {
+      const journal = this.journals[stamps[i]];
+      if ((this.isAlways(stamps[i]) ? journal.safe() : journal.written()) < stamps[i + 1]) return false;
+    }
     return true;
   }
 

@@ -77,7 +77,8 @@ export class WorkerControl implements Control {
   }
 
   settingsChanged(names: readonly string[]): string | null {
-    return applySettings(names, this.settings, this.journal);
+    const { settings, access, journal } = this;
+    return applySettings(names, { settings, access, journal, journalMemory: this.start.journal });
   }
 
   crash(kind: 'segfault' | 'panic' | 'restart' | 'oom'): void {

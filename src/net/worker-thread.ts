@@ -1,6 +1,7 @@
 /**
  * Puts a worker together: shared memory, executor, dispatcher, outbox, connections, timers, and what the acceptor tells it.
  */
+import { chmodSync } from 'node:fs';
 import net from 'node:net';
 import type { MessagePort } from 'node:worker_threads';
 import { Counters } from '../../native-free-shm/counters.ts';
@@ -13,6 +14,7 @@ import { COUNTER_NAMES } from '../admin/server-counters.ts';
 import { ServerSamples } from '../admin/server-samples.ts';
 import { SettingsStore } from '../admin/settings-store.ts';
 import { enumWord } from '../admin/settings-table.ts';
+import { CommandWindow } from '../dispatch/command-window.ts';
 import { Dispatcher } from '../dispatch/dispatcher.ts';
 import { Executor } from '../dispatch/executor.ts';
 import type { ServerContext } from '../dispatch/session.ts';
@@ -43,13 +45,14 @@ class WorkerThread implements ConnectionThread {
   readonly dispatcher: Dispatcher;
   readonly outbox: Outbox;
   readonly reply = new ReplyWriter();
-  readonly args = new Args();
+  readonly window = new CommandWindow();
+  private readonly args = new Args();
   readonly counters: Float64Array;
   private readonly start: ThreadStart;
   private readonly port: MessagePort;
   private readonly access: ShardAccess;
   private readonly settings: SettingsStore;
-  private readonly executor: Executor;
+  readonly executor: Executor;
   private readonly upkeep: Upkeep;
   private readonly clients: WorkerClients;
   private readonly server: ServerContext;
@@ -261,6 +264,7 @@ class WorkerThread implements ConnectionThread {
       turn: access.turn,
       doorbell: access.doorbells[start.thread],
       hasher: new HalfSipHash(start.world.hashKey[0], start.world.hashKey[1]),
+      awaitJournal: () => this.control.awaitSafe(),
       fail: (error: unknown) => this.control.die(error),
     };
   }
@@ -292,8 +296,8 @@ class WorkerThread implements ConnectionThread {
   private listenUnix(path: string, mode: number): void {
     const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.clients.adopt(socket, path));
     server.once('error', (error) => this.send({ kind: 'listen-failed', message: error.message }));
-    // the permissions are set by the umask of the process from the first moment on, so that there is no gap
-    server.listen({ path, readableAll: (mode & 0o044) !== 0, writableAll: (mode & 0o022) !== 0 }, () => {
+    server.listen(path, () => {
+      if (mode !== 0) chmodSync(path, mode);
       this.unixServer = server;
       this.send({ kind: 'listening' });
     });

@@ -8,20 +8,22 @@
  *   shard-0/appendonly.aof.1.incr.aof     every record since                                       appended, cut at recovery
  *
  * Invariant 1: a file is named by a manifest only after its content and its name are on stable storage.
- * Invariant 2: skein.manifest is written last: without it nothing here has ever been acknowledged.
+ * Invariant 2: a data set appears as a whole: it is made under another name, synced, then renamed. What an interrupted creation left
+ *              is thrown away by the next.
  */
 import { crc32 } from 'node:zlib';
-import { type Files, OPEN, readWhole, replaceFile, writeAllParts } from '../env/files.ts';
-import { random32, randomHex } from '../env/random.ts';
-import { FORMAT_VERSION, formatFileLine, MAX_FILE_LINE_BYTES } from './aof-lines.ts';
+import { type Files, readWhole, replaceFile } from '../env/files.ts';
+import { randomHex } from '../env/random.ts';
+import type { JournalMemory } from '../journal/journal-memory.ts';
+import { FORMAT_VERSION } from './aof-lines.ts';
 import {
   formatManifest,
-  incrementFileName,
   type ManifestFile,
   manifestFileName,
   parseManifest,
   type ShardManifest,
 } from './aof-manifest.ts';
+import { BaseWriter, baseRoom, createIncrement, type FileOrder } from './journal-file.ts';
 import { DamageError, type ShardFile } from './scan.ts';
 
 /** Where a data set lies. */
@@ -44,10 +46,14 @@ export interface DataSet {
 /** The folder cannot be used as it is; the text says what is in the way. */
 export class DataSetError extends Error {}
 
-const TOP_MANIFEST = 'skein.manifest';
+export const TOP_MANIFEST = 'skein.manifest';
 
 export function shardFolder(place: Place, shard: number): string {
-  return `${place.folder}/shard-${shard}`;
+  return `${place.folder}/${shardFolderName(shard)}`;
+}
+
+function shardFolderName(shard: number): string {
+  return `shard-${shard}`;
 }
 
 export function formatTopManifest({ shards, id }: DataSet): Buffer {
@@ -70,6 +76,7 @@ function parseTopManifest(path: string, content: Buffer): DataSet {
 /** The data set in the place; null where there is none (yet, or not completely made). Throws DamageError, DataSetError. */
 export function readDataSet(place: Place): DataSet | null {
   const path = `${place.folder}/${TOP_MANIFEST}`;
+  adoptFinished(place);
   if (place.files.exists(path)) return parseTopManifest(path, readWhole(place.files, path));
   const stock = [`${place.folder}/${manifestFileName(place.prefix)}`, `${place.parent}/${place.prefix}`];
   for (const foreign of stock)
@@ -80,78 +87,95 @@ export function readDataSet(place: Place): DataSet | null {
   return null;
 }
 
-/** Makes an empty data set of `shards` shards. Overwrites what an interrupted creation left; refuses to overwrite records. */
-export function createDataSet(place: Place, shards: number): DataSet {
-  const { files, folder, parent } = place;
-  refuseRecords(place);
-  files.makeFolder(folder);
-  files.syncFolder(parent);
-  for (let shard = 0; shard < shards; shard++) {
-    const shardPath = shardFolder(place, shard);
-    files.makeFolder(shardPath);
-    for (const name of files.list(shardPath)) files.remove(`${shardPath}/${name}`);
-    const increment = createIncrement(place, { shard, shards, start: 0, sequence: 1 });
-    files.close(increment.fd);
-    writeShardManifest(place, shard, { base: null, increments: [increment.file] });
-  }
-  const dataSet = { shards, id: randomHex(16) };
-  replaceFile(files, folder, TOP_MANIFEST, formatTopManifest(dataSet));
+/** Writes the state of one shard as records: `writer.journal.command…`, `writer.next()` after each. */
+export type StateSource = (shard: number, writer: BaseWriter) => void;
+
+/**
+ * Makes a data set of `shards` shards, empty or with a state from `source` as its bases. Refuses to overwrite another (DataSetError).
+ * `starts`: by shard, the position of the first record (0), for journals that were open before.
+ */
+export function createDataSet(
+  place: Place,
+  shards: number,
+  source: StateSource | null = null,
+  starts: readonly number[] = [],
+): DataSet {
+  refuseShards(place);
+  const dataSet = makeDataSet(place, shards, source, starts);
+  place.files.rename(`${place.folder}.making`, place.folder);
+  place.files.syncFolder(place.parent);
   return dataSet;
 }
 
-/** Without skein.manifest there may be shard folders only if nothing was ever recorded in them. */
-function refuseRecords(place: Place): void {
-  const { files, folder } = place;
-  for (const name of files.list(folder)) {
-    if (!/^shard-\d+$/.test(name)) continue;
-    for (const file of files.list(`${folder}/${name}`)) {
-      const path = `${folder}/${name}/${file}`;
-      if (!file.endsWith('.aof')) continue;
-      const fd = files.open(path, OPEN.read);
-      const bytes = files.size(fd);
-      files.close(fd);
-      if (bytes > MAX_FILE_LINE_BYTES)
-        throw new DataSetError(`${path} holds records, but ${folder}/${TOP_MANIFEST} is missing; nothing was changed`);
-    }
+/**
+ * The same over a data set that may be there, which is removed when the new one is complete. A crash on the way leaves the old one or the
+ * new one.
+ */
+export function replaceDataSet(
+  place: Place,
+  shards: number,
+  source: StateSource,
+  starts: readonly number[] = [],
+): DataSet {
+  const { files, folder, parent } = place;
+  const dataSet = makeDataSet(place, shards, source, starts);
+  const aside = files.exists(folder) ? setAside(place) : null;
+  files.rename(`${folder}.making`, folder);
+  files.syncFolder(parent);
+  if (aside !== null) files.removeFolder(aside);
+  return dataSet;
+}
+
+/** The data set, complete and synced, under its working name. */
+function makeDataSet(place: Place, shards: number, source: StateSource | null, starts: readonly number[]): DataSet {
+  const { files, folder, prefix } = place;
+  const making = `${folder}.making`;
+  const room = source === null ? null : baseRoom();
+  files.removeFolder(making);
+  files.makeFolder(making);
+  for (let shard = 0; shard < shards; shard++) {
+    const shardPath = `${making}/${shardFolderName(shard)}`;
+    files.makeFolder(shardPath);
+    const order = { files, folder: shardPath, prefix, sequence: 1, shard, shards, start: 0 };
+    const base = source === null || room === null ? null : writeBase(order, room, source);
+    const increment = createIncrement({ ...order, start: starts[shard] ?? 0 });
+    files.close(increment.fd);
+    replaceFile(files, shardPath, manifestFileName(prefix), formatManifest({ base, increments: [increment.file] }));
   }
+  const dataSet = { shards, id: randomHex(16) };
+  replaceFile(files, making, TOP_MANIFEST, formatTopManifest(dataSet));
+  return dataSet;
 }
 
-export interface NewIncrement {
-  fd: number;
-  salt: number;
-  fileBytes: number;
-  file: ManifestFile;
+/** A data set that was made in the place of one that was set aside: the process ended between the two renames. */
+function adoptFinished({ files, folder, parent }: Place): void {
+  if (files.exists(folder) || !files.exists(`${folder}.making/${TOP_MANIFEST}`)) return;
+  files.rename(`${folder}.making`, folder);
+  files.syncFolder(parent);
 }
 
-/** Creates an increment with its first line, on stable storage and open, but not yet named by the manifest. */
-export function createIncrement(
-  place: Place,
-  from: { shard: number; shards: number; start: number; sequence: number },
-): NewIncrement {
-  return createJournalFile(place, incrementFileName(place.prefix, from.sequence), from);
+/** Shard folders without skein.manifest: somebody took it away, or the folder is of something else. */
+function refuseShards({ files, folder }: Place): void {
+  const found = files.list(folder).find((name) => /^shard-\d+$/.test(name));
+  if (found !== undefined)
+    throw new DataSetError(`${folder}/${found} exists, but ${folder}/${TOP_MANIFEST} is missing; nothing was changed`);
 }
 
-/** The same with a name of the caller's choice. */
-export function createJournalFile(
-  place: Place,
-  name: string,
-  from: { shard: number; shards: number; start: number; sequence: number },
-): NewIncrement {
-  const { files } = place;
-  const folder = shardFolder(place, from.shard);
-  const salt = random32();
-  const line = formatFileLine({ shard: from.shard, shards: from.shards, start: from.start, salt });
-  const fileBytes = line.length;
-  files.remove(`${folder}/${name}`);
-  const fd = files.open(`${folder}/${name}`, OPEN.create);
-  writeAllParts(files, fd, [line], 0);
-  files.syncData(fd);
-  files.syncFolder(folder);
-  return { fd, salt, fileBytes, file: { name, sequence: from.sequence } };
+function writeBase(order: FileOrder, room: JournalMemory, source: StateSource): ManifestFile {
+  const writer = new BaseWriter(order, room);
+  source(order.shard, writer);
+  return writer.finish();
 }
 
-export function writeShardManifest(place: Place, shard: number, manifest: ShardManifest): void {
-  replaceFile(place.files, shardFolder(place, shard), manifestFileName(place.prefix), formatManifest(manifest));
+/**
+ * Puts the data set aside, whole, so that another can be made in its place (a new number of shards, appendonly switched on again).
+ * Returns where it is now.
+ */
+export function setAside(place: Place): string {
+  const aside = `${place.folder}.old-${randomHex(4)}`;
+  place.files.rename(place.folder, aside);
+  place.files.syncFolder(place.parent);
+  return aside;
 }
 
 /** The manifest of a shard; throws DamageError. */

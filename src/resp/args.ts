@@ -10,6 +10,7 @@
  * frame, which may be copied verbatim (journal, replicas). Inline commands, and frames whose line ends are not CR LF, have -1.
  */
 const FIRST_CAPACITY = 64;
+const KEPT_CAPACITY = 64 * 1024;
 const NO_BYTES = Buffer.alloc(0);
 
 export class Args {
@@ -19,6 +20,9 @@ export class Args {
   ends: Int32Array;
   frameStart = -1;
   frameEnd = -1;
+  /** Hash of the one key and the shard it lies in, where they were computed ahead; keyShard -1: they were not. */
+  keyHash = 0;
+  keyShard = -1;
 
   /** `capacity`: arguments that fit without growing. */
   constructor(capacity: number = FIRST_CAPACITY) {
@@ -36,6 +40,13 @@ export class Args {
     ends.set(this.ends);
     this.starts = starts;
     this.ends = ends;
+  }
+
+  /** Gives back what a huge command made it grow to, once there is a smaller one. */
+  shrink(count: number): void {
+    if (this.starts.length <= KEPT_CAPACITY || count > KEPT_CAPACITY) return;
+    this.starts = new Int32Array(KEPT_CAPACITY);
+    this.ends = new Int32Array(KEPT_CAPACITY);
   }
 
   /** Bytes of argument i. */

@@ -2,7 +2,9 @@
 
 /** Bits of a number >= 0 up to its highest 1; 0 for 0. */
 export function bitLength(n: bigint): number {
-  if (n === 0n) return 0;
+  if (n < 4_294_967_296n) return 32 - Math.clz32(Number(n));
+  const high = n >> 32n;
+  if (high < 4_294_967_296n) return 64 - Math.clz32(Number(high));
   const hex = n.toString(16);
   return 4 * hex.length - (Math.clz32(Number.parseInt(hex[0], 16)) - 28);
 }

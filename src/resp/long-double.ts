@@ -20,6 +20,13 @@ const TEN_TO_DECIMALS = 10n ** BigInt(DECIMALS);
 /** Decimal exponents beyond ±this overflow or vanish, whatever digits a text can hold. */
 const EXPONENT_BOUND = 20_000;
 
+/** The smaller powers of ten, which nearly all numbers get by with. */
+const POWERS_OF_TEN = Array.from({ length: 40 }, (_, exponent) => 10n ** BigInt(exponent));
+
+function powerOfTen(exponent: number): bigint {
+  return exponent < POWERS_OF_TEN.length ? POWERS_OF_TEN[exponent] : 10n ** BigInt(exponent);
+}
+
 export interface LongDouble {
   readonly negative: boolean;
   readonly mantissa: bigint;
@@ -60,9 +67,9 @@ function parseDecimal(sign: string, whole: string, fraction: string, exponentTex
   const digits = BigInt(whole + fraction);
   if (digits === 0n) return { ...LONG_DOUBLE_ZERO, negative };
   const exponent = bounded(exponentText) - fraction.length;
-  if (exponent >= 0) return inRange(rounded(negative, digits * 10n ** BigInt(exponent), 0, false));
+  if (exponent >= 0) return inRange(rounded(negative, digits * powerOfTen(exponent), 0, false));
   // enough bits for the quotient to hold all of the mantissa and one to round by
-  const divisor = 10n ** BigInt(-exponent);
+  const divisor = powerOfTen(-exponent);
   const shift = Math.max(0, MANTISSA_BITS + 2 - (bitLength(digits) - bitLength(divisor)));
   const dividend = digits << BigInt(shift);
   const quotient = dividend / divisor;

@@ -9,6 +9,7 @@
  * Invariant 1: bytes below `floor` belong to others and are never written again.
  * Invariant 2: positions (`pos`, marks) survive growing: bytes keep their place, only `buf` becomes another buffer.
  */
+import { copyInto } from '../../native-free-shm/bytes.ts';
 import { formatDouble, integerBytes, writeInteger } from './numbers.ts';
 
 const FIRST_BYTES = 256 * 1024;
@@ -19,8 +20,10 @@ const WORTH_KEEPING_BYTES = 64 * 1024;
 
 /** Header or number: type byte, sign, 19 digits, CR LF, and the CR LF behind a payload. */
 const HEADER_BYTES = 32;
-/** Payloads up to here are copied by a loop, which is faster than a call. */
-const LOOP_BYTES = 24;
+/** Texts up to here are copied by a loop, which is faster than a call. */
+const LOOP_CHARACTERS = 24;
+/** Payloads up to here are copied through views, longer ones by Buffer.copy. */
+const VIEW_BYTES = 192;
 
 const CR = 13;
 const LF = 10;
@@ -52,9 +55,12 @@ export class ReplyWriter {
   resp: 2 | 3 = 2;
   private floor = 0;
   private limit: number;
+  /** Of all of `buf`. */
+  private view: DataView;
 
   constructor(firstBytes: number = FIRST_BYTES) {
     this.buf = Buffer.allocUnsafeSlow(firstBytes);
+    this.view = new DataView(this.buf.buffer, this.buf.byteOffset, firstBytes);
     this.limit = firstBytes;
   }
 
@@ -163,27 +169,34 @@ export class ReplyWriter {
   bulk(bytes: Buffer, start: number, end: number): void {
     const length = end - start;
     if (this.pos + length + HEADER_BYTES > this.limit) this.grow(length + HEADER_BYTES);
-    const buf = this.buf;
-    let pos = this.pos;
-    buf[pos] = DOLLAR;
     if (length < 10) {
-      buf[pos + 1] = ZERO + length;
-      pos += 2;
-    } else {
-      pos = writeInteger(buf, pos + 1, length);
+      this.shortBulk(bytes, start, length);
+      return;
     }
-    buf[pos] = CR;
-    buf[pos + 1] = LF;
-    pos += 2;
-    if (length <= LOOP_BYTES) {
-      for (let i = 0; i < length; i++) buf[pos + i] = bytes[start + i];
-    } else {
-      bytes.copy(buf, pos, start, end);
+    this.header(DOLLAR, length);
+    copyInto(this.buf, this.pos, bytes, start, length);
+    this.endLine(this.pos + length);
+  }
+
+  /**
+   * The same, for those who have a view of the memory that `bytes` is a Buffer of: four times as fast for 32 to 128 bytes.
+   * Offsets into `view` and `bytes` are the same.
+   */
+  bulkView(view: DataView, bytes: Buffer, start: number, end: number): void {
+    const length = end - start;
+    if (length < 8 || length > VIEW_BYTES) {
+      this.bulk(bytes, start, end);
+      return;
     }
-    pos += length;
-    buf[pos] = CR;
-    buf[pos + 1] = LF;
-    this.pos = pos + 2;
+    if (this.pos + length + HEADER_BYTES > this.limit) this.grow(length + HEADER_BYTES);
+    this.header(DOLLAR, length);
+    const to = this.view;
+    const pos = this.pos;
+    // eight bytes at a time, the last eight overlapping those before them
+    const last = length - 8;
+    for (let i = 0; i < last; i += 8) to.setBigInt64(pos + i, view.getBigInt64(start + i, true), true);
+    to.setBigInt64(pos + last, view.getBigInt64(start + last, true), true);
+    this.endLine(pos + length);
   }
 
   /** A text as a bulk string, one byte per character (latin1). */
@@ -313,12 +326,24 @@ export class ReplyWriter {
 
   private replace(size: number): void {
     this.buf = Buffer.allocUnsafeSlow(size);
+    this.view = new DataView(this.buf.buffer, this.buf.byteOffset, size);
     this.limit = size;
     this.floor = 0;
     this.pos = 0;
   }
 
   // ---- parts; the caller has made room
+
+  private shortBulk(bytes: Buffer, start: number, length: number): void {
+    const buf = this.buf;
+    const pos = this.pos;
+    buf[pos] = DOLLAR;
+    buf[pos + 1] = ZERO + length;
+    buf[pos + 2] = CR;
+    buf[pos + 3] = LF;
+    for (let i = 0; i < length; i++) buf[pos + 4 + i] = bytes[start + i];
+    this.endLine(pos + 4 + length);
+  }
 
   private aggregate(type: number, count: number): void {
     this.room(HEADER_BYTES);
@@ -332,6 +357,11 @@ export class ReplyWriter {
     if (count < 10) {
       buf[pos + 1] = ZERO + count;
       this.endLine(pos + 2);
+    } else if (count < 100) {
+      const tens = ((count | 0) / 10) | 0;
+      buf[pos + 1] = ZERO + tens;
+      buf[pos + 2] = ZERO + count - tens * 10;
+      this.endLine(pos + 3);
     } else {
       this.endLine(writeInteger(buf, pos + 1, count));
     }
@@ -356,7 +386,7 @@ export class ReplyWriter {
   private characters(text: string): void {
     const length = text.length;
     const pos = this.pos;
-    if (length <= LOOP_BYTES) {
+    if (length <= LOOP_CHARACTERS) {
       const buf = this.buf;
       for (let i = 0; i < length; i++) buf[pos + i] = text.charCodeAt(i);
     } else {

@@ -27,6 +27,8 @@ const MAX_LINE_BYTES = 64 * 1024;
 const MAX_ARGUMENTS = 0x7fffffff;
 const MAX_UNAUTHENTICATED_ARGUMENTS = 10;
 const MAX_UNAUTHENTICATED_BULK_BYTES = 16384;
+/** Shorter arguments are never compared with a limit. */
+const MIN_BULK_LIMIT = 1000;
 /** Offsets are int32; the query buffer limit (1 GiB) ends a client long before. */
 const MAX_FRAME_BYTES = 0x7fffffff - 64;
 const DEFAULT_MAX_BULK_BYTES = 512 * 1024 * 1024;
@@ -48,7 +50,7 @@ const NO_RANGES = new Int32Array(0);
 const KEPT_RANGES = 128;
 
 export class RequestReader {
-  /** proto-max-bulk-len. */
+  /** proto-max-bulk-len, at least MIN_BULK_LIMIT. */
   maxBulkBytes = DEFAULT_MAX_BULK_BYTES;
   /** False: Redis's narrow limits for clients that have yet to authenticate. */
   authenticated = true;
@@ -115,7 +117,10 @@ export class RequestReader {
           if (++q >= end || length > 99_999_999) return this.cut(buf, pos, end, args, count, i, p);
           byte = buf[q];
         } while (byte !== CR);
-        if (length > MAX_UNAUTHENTICATED_BULK_BYTES && (!this.authenticated || length > this.maxBulkBytes)) {
+        if (
+          length > MIN_BULK_LIMIT &&
+          (length > this.maxBulkBytes || (length > MAX_UNAUTHENTICATED_BULK_BYTES && !this.authenticated))
+        ) {
           return this.cut(buf, pos, end, args, count, i, p);
         }
       }
@@ -133,6 +138,12 @@ export class RequestReader {
     args.frameStart = pos;
     args.frameEnd = p;
     return p;
+  }
+
+  /** Forgets a frame that is half read: the caller goes back to an earlier position. */
+  restart(): void {
+    this.kind = KIND_NONE;
+    this.ranges = NO_RANGES;
   }
 
   /** True while a frame is half read. */
@@ -297,6 +308,7 @@ export class RequestReader {
   private complete(buf: Buffer, pos: number, args: Args): number {
     const count = this.parsed;
     if (count > args.starts.length) args.grow(count);
+    else args.shrink(count);
     const { starts, ends } = args;
     const ranges = this.ranges;
     for (let i = 0; i < count; i++) {

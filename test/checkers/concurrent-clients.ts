@@ -32,7 +32,8 @@ export async function race(server: ServerProcess, plan: Race): Promise<History> 
   await Promise.all(
     connections.map(async (connection, client) => {
       const roll = dice(plan.seed * 1000 + client);
-      for (let i = 0; i < plan.pipelines; i++) await onePipeline(history, connection, plan, client, roll);
+      for (let i = 0; i < plan.pipelines && !connection.isLost; i++)
+        await onePipeline(history, connection, plan, client, roll);
       connection.close();
     }),
   );

@@ -35,9 +35,10 @@ export class History {
 export function expectLinearizable(
   operations: readonly StringOperation[],
   groupOf: (command: Command) => string = (command) => String(command[1]),
+  maxSteps?: number,
 ): void {
   for (const [group, part] of Map.groupBy(operations, (op) => groupOf(op.input))) {
-    const verdict = checkLinearizable(STRING_MODEL, part);
+    const verdict = checkLinearizable(STRING_MODEL, part, maxSteps);
     if (verdict.kind === 'linearizable') continue;
     if (verdict.kind === 'undecided') throw new Error(`${group}: undecided after ${verdict.steps} steps`);
     const near = verdict.explained.slice(-12).map(describe).join('\n');

@@ -200,6 +200,19 @@ describe('several latches', () => {
     expect(fleet.doorbells[1].waitSync(0)).toBe(true);
     expect(enqueueAll(mine, 4, fleet.doorbells[1])).toBe(true);
   });
+
+  test('enqueueAll rings its own bell when a latch comes free after every failure and is taken again before the next attempt', () => {
+    class Fickle extends Latch {
+      override acquireSpin(): boolean {
+        return false;
+      }
+    }
+    const fleet = new Fleet([1], 1);
+    const fickle = new Fickle(fleet.latchWords, 0, 1, fleet.doorbells);
+    expect(enqueueAll([fickle], 1, fleet.doorbells[1])).toBe(false);
+    expect(fickle.holder()).toBe(0);
+    expect(fleet.doorbells[1].waitSync(0)).toBe(true);
+  });
 });
 
 describe('the turn', () => {

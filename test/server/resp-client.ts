@@ -66,6 +66,11 @@ export class RespClient {
     return reply;
   }
 
+  /** The connection is gone; replies that are still owed were rejected. */
+  get isLost(): boolean {
+    return this.lost !== null;
+  }
+
   callRaw(command: Command): Promise<Buffer> {
     const reply = this.nextReply();
     this.send(frame(command));

@@ -151,6 +151,12 @@ export class ServerProcess {
     return this.exit();
   }
 
+  /** Nobody reads its standard output and error any more. */
+  closeOutput(): void {
+    this.child.stdout?.destroy();
+    this.child.stderr?.destroy();
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
   }

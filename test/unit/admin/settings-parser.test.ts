@@ -67,7 +67,7 @@ describe('words', () => {
     expect(['1', '1b', '1k', '1KB', '2m', '2Mb', '3g', '3gB'].map(parseMemory)).toEqual(
       [1, 1, 1000, 1024, 2e6, 2 ** 21, 3e9, 3 * 2 ** 30].map(BigInt),
     );
-    expect(['-1', '1tb', '1.5gb', ' 1', '1 k', '18446744073709551616'].map(parseMemory)).toEqual(Array(6).fill(null));
+    expect(['-1', '1tb', '1.5gb', ' 1', '1 k'].map(parseMemory)).toEqual(Array(5).fill(null));
   });
 });
 

@@ -104,6 +104,9 @@ class RecordingJournal {
   safe(): number {
     return 0;
   }
+  fileBytes(): number {
+    return 0;
+  }
 }
 
 const NO_CONTROL: Control = {
@@ -164,7 +167,11 @@ export class InProcess {
     );
     const journals = world.shards.map((_, i) => new RecordingJournal(i, this.log) as unknown as Journal);
     let seed = 42;
-    const random = (): number => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0);
+    // the low bits of the bare sequence repeat after a few steps, so they are mixed with the high ones
+    const random = (): number => {
+      seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+      return Math.imul(seed ^ (seed >>> 15), 0x2c1b3c6d) >>> 0;
+    };
     const unit = new Unit(access.spaces, journals, counters.own(0), this.args, this.reply, random);
     unit.maxBulkBytes = 512 * 1024 * 1024;
     this.executor = new Executor({
@@ -174,6 +181,7 @@ export class InProcess {
       turn: access.turn,
       doorbell: access.doorbells[FIRST_WORKER],
       hasher: new HalfSipHash(world.hashKey[0], world.hashKey[1]),
+      awaitJournal() {},
       fail: (error) => {
         throw error;
       },
@@ -244,7 +252,7 @@ export class InProcess {
     this.executor.clockMs = session.nowMs = this.nowMs;
     this.reply.resp = session.resp;
     const start = this.reply.pos;
-    this.dispatcher.dispatch(session, this.args);
+    this.dispatcher.dispatch(session, COMMANDS.lookup(this.args), this.args);
     this.executor.clearTouched();
     const out = this.reply.buf.toString('latin1', start, this.reply.pos);
     this.reply.rewind(start);

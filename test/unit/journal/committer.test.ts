@@ -6,6 +6,7 @@ import { JournalControl } from '../../../src/journal/journal-control.ts';
 import {
   createJournalMemory,
   JOURNAL_STATE,
+  type JournalMemory,
   openJournal,
   POLICY,
   type Policy,
@@ -22,6 +23,7 @@ let synced: string[];
 let rung: number[];
 let reports: JournalReport[];
 let nowMs: number;
+let memory: JournalMemory;
 
 function start(...policies: Policy[]): void {
   files = new MemoryFiles();
@@ -30,7 +32,7 @@ function start(...policies: Policy[]): void {
   reports = [];
   nowMs = 5000;
   files.onSync = (path) => synced.push(path);
-  const memory = createJournalMemory(policies.length, { blockBytes: 256, chainBytes: 64 * 1024 });
+  memory = createJournalMemory(policies.length, { blockBytes: 256, chainBytes: 64 * 1024 });
   policies.forEach((policy, shard) => {
     const fd = files.open(`${shard}`, OPEN.create);
     openJournal(memory, shard, { position: 0, fd, fileBytes: 0, salt: 1, policy });
@@ -203,4 +205,40 @@ test('a full disk: writes are refused, tried again, and accepted when there is r
   expect(journals[0].safe()).toBe(journals[0].head());
   expect(journals[1].safe()).toBe(journals[1].head());
   expect(rung).toEqual([7]);
+});
+
+test('closed: all is in the files and safe; opened again at later positions, with all threads following', () => {
+  start(POLICY.always, POLICY.no);
+  append(0);
+  append(0, 1);
+  control.awaitSafe(5);
+  const ends = journals.map((journal) => journal.head());
+  expect(control.closeJournals(journals, files)).toBe(true);
+  expect(journals.map((journal) => journal.enabled)).toEqual([false, false]);
+  expect(journals.map((journal) => journal.safe())).toEqual(ends);
+  expect(control.closeJournals(journals, files)).toBe(true);
+  expect(syncsOf(() => later(1000))).toEqual([]);
+  expect(rung).toEqual([5]);
+  expect(control.state).toBe(0);
+  for (const shard of [0, 1]) {
+    const fd = files.open(`again ${shard}`, OPEN.create);
+    openJournal(memory, shard, { position: ends[shard], fd, fileBytes: 0, salt: 2, policy: POLICY.everysec });
+  }
+  append(0);
+  expect(syncsOf(() => later(1000))).toEqual(['again 0']);
+  expect(journals[0].safe()).toBe(journals[0].head());
+  expect(files.content('again 0').toString()).toContain('SELECT');
+});
+
+test('closing fails, and changes nothing, while the disk refuses', () => {
+  start(POLICY.everysec);
+  files.room = 10;
+  append(0);
+  expect(control.closeJournals(journals, files)).toBe(false);
+  expect(journals[0].enabled).toBe(true);
+  start(POLICY.everysec);
+  append(0);
+  files.failSyncs = 1;
+  expect(control.closeJournals(journals, files)).toBe(false);
+  expect(control.state).toBe(JOURNAL_STATE.syncFailed);
 });

@@ -39,7 +39,6 @@ test('two threads append, drain and wait under always while the journal thread s
   const journalData: JournalThreadData = {
     journal: memory,
     doorbells: { memory: doorbells, first: 0, stride: 16, threads: 4 },
-    lane: -1,
   };
   const url = new URL('../../../workers/journal.ts', import.meta.url);
   const lane = new Worker(url, { workerData: { ...journalData, lane: 0 } });

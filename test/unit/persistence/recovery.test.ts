@@ -1,12 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { POLICY, type Policy } from '../../../src/journal/journal-memory.ts';
-import { DataSetError } from '../../../src/persistence/data-set.ts';
+import {
+  createDataSet,
+  DataSetError,
+  replaceDataSet,
+  type StateSource,
+  setAside,
+} from '../../../src/persistence/data-set.ts';
 import { greatestCut, LostSafeDataError } from '../../../src/persistence/greatest-cut.ts';
 import { TruncatedError } from '../../../src/persistence/recovery.ts';
 import { DamageError, type ScanResult } from '../../../src/persistence/scan.ts';
 import { MemoryFiles } from '../journal/memory-files.ts';
-import { incrementPath, JournalWorld } from './journal-world.ts';
+import { incrementPath, JournalWorld, placeIn } from './journal-world.ts';
 
 /** A small file: five batches, one of two records. */
 function smallWorld(): JournalWorld {
@@ -178,12 +184,103 @@ describe('recovery of one shard', () => {
     expect(() => new JournalWorld(swapped, 2)).toThrow(/it is of shard 1 of 2, expected shard 0/);
   });
 
-  test('a creation that was interrupted is done again', () => {
+  test('a creation that was interrupted at any write or sync is done again', () => {
+    const source: StateSource = (_shard, writer) => {
+      writer.journal.command(0, 3);
+      for (const text of ['SET', 'k', 'v']) writer.journal.argText(text);
+      writer.next();
+    };
+    for (let crashAt = 0; ; crashAt++) {
+      const files = new MemoryFiles();
+      let syncs = 0;
+      files.onSync = () => {
+        if (syncs++ === crashAt) throw new Error('crash');
+      };
+      try {
+        createDataSet(placeIn(files), 2, source);
+        files.onSync = () => {};
+        expect(crashAt).toBeGreaterThan(8);
+        expect(new JournalWorld(files, 2).replayed).toEqual([['0 SET k v'], ['0 SET k v']]);
+        return;
+      } catch (error) {
+        expect((error as Error).message).toBe('crash');
+      }
+      const world = new JournalWorld(
+        files.afterPowerLoss(() => 0),
+        3,
+      );
+      expect(world.dataSet.shards).toBe(3);
+      expect(world.replayed).toEqual([[], [], []]);
+    }
+  });
+
+  test('a replacement that was interrupted at any sync or rename leaves the old data set or the new one', () => {
+    const before = new JournalWorld(new MemoryFiles(), 1);
+    before.unit([0], 'old', 'x');
+    before.tick();
+    const source: StateSource = (_shard, writer) => {
+      writer.journal.command(0, 2);
+      for (const text of ['DEL', 'new']) writer.journal.argText(text);
+      writer.next();
+    };
+    const seen = new Set<string>();
+    for (let crashAt = 0; ; crashAt++) {
+      const files = before.files.clone();
+      let steps = 0;
+      files.onSync = files.onRename = () => {
+        if (steps++ === crashAt) throw new Error('crash');
+      };
+      let done = true;
+      try {
+        replaceDataSet(placeIn(files), 2, source, [7, 8]);
+      } catch (error) {
+        expect((error as Error).message).toBe('crash');
+        done = false;
+      }
+      const world = new JournalWorld(
+        files.afterPowerLoss(() => 0),
+        5,
+      );
+      const state = `${world.dataSet.shards} ${world.replayed.join(' ')}`;
+      expect(['1 0 SET old x', '2 0 DEL new 0 DEL new']).toContain(state);
+      seen.add(state);
+      if (world.dataSet.shards === 2) expect(world.journals.map((journal) => journal.head())).toEqual([7, 8]);
+      if (!done) continue;
+      expect(world.dataSet.shards).toBe(2);
+      expect(seen.size).toBe(2);
+      expect(files.paths().filter((path) => path.includes('.old-'))).toEqual([]);
+      return;
+    }
+  });
+
+  test('a data set made from a state: bases first, then the increments; put aside, another can be made', () => {
     const files = new MemoryFiles();
-    new JournalWorld(files, 3);
-    files.remove('/data/aof/skein.manifest');
-    const world = new JournalWorld(files, 2);
-    expect(world.dataSet.shards).toBe(2);
+    const place = placeIn(files);
+    const dataSet = createDataSet(place, 2, (shard, writer) => {
+      for (let i = 0; i < 3000; i++) {
+        writer.journal.command(shard, 3);
+        writer.journal.argText('SET');
+        writer.journal.argText(`k${i}`);
+        writer.journal.argText('v'.repeat(i));
+        writer.next();
+      }
+    });
+    expect(() => createDataSet(place, 2)).toThrow();
+    const world = new JournalWorld(files.clone(), 2);
+    expect(world.dataSet).toEqual(dataSet);
+    expect(world.replayed[1].length).toBe(3000);
+    expect(world.replayed[1][2999]).toBe(`1 SET k2999 ${'v'.repeat(2999)}`);
+    world.unit([0, 1], 'new', 'x');
+    for (const journal of world.journals) journal.drain();
+    const again = new JournalWorld(world.files.clone(), 2);
+    expect(again.replayed.map((records) => records.length)).toEqual([3001, 3001]);
+    const base = '/data/aof/shard-1/appendonly.aof.1.base.aof';
+    const cut = world.files.clone();
+    cut.setContent(base, cut.content(base).subarray(0, cut.content(base).lastIndexOf('#SKEIN ')));
+    expect(() => new JournalWorld(cut, 2)).toThrow(/a base file without its end/);
+    const aside = setAside(world.place);
+    expect(world.files.exists(`${aside}/skein.manifest`)).toBe(true);
+    expect(new JournalWorld(world.files, 4).dataSet.shards).toBe(4);
   });
 });
 
@@ -249,12 +346,18 @@ describe('the cut over several shards', () => {
             return positionAt(content, length);
           });
           const expected = bruteForceCut(model, available, 0);
+          const truncated = files.clone();
           const again = new JournalWorld(files, 3);
           expect(again.journals.map((journal) => journal.head())).toEqual(expected);
           again.replayed.forEach((records, shard) => {
             expect(records).toEqual(ids[shard].filter((_, i) => model[shard][i].end <= expected[shard]));
           });
           expect(new JournalWorld(files.clone(), 3).warnings).toEqual([]);
+          // A recovery that was interrupted after it had cut some of the files comes to the same cut.
+          for (const [shard, isCut] of drains.slice(0, 3).entries())
+            if (isCut) truncated.setContent(incrementPath(shard), files.content(incrementPath(shard)));
+          const twice = new JournalWorld(truncated, 3);
+          expect(twice.journals.map((journal) => journal.head())).toEqual(expected);
         },
       ),
       { numRuns: 150 },

@@ -75,7 +75,7 @@ const BLANKS = /^[ \t\n\v\f\r]+/;
 const PIECE = {
   bare: /^[^ \t\n\r"']+/,
   double: /^"((?:\\x[\da-fA-F]{2}|\\[\s\S]|[^"\\])*)"(?=[ \t\n\v\f\r]|$)/,
-  single: /^'((?:\\'|[^'])*)'(?=[ \t\n\v\f\r]|$)/,
+  single: /^'((?:\\'|\\(?!')|[^'\\])*)'(?=[ \t\n\v\f\r]|$)/,
 };
 const ESCAPES: Record<string, string> = { n: '\n', r: '\r', t: '\t', b: '\b', a: '\x07' };
 

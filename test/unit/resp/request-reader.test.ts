@@ -198,6 +198,31 @@ describe('RequestReader', () => {
     expect(args.starts.length).toBeLessThan(1000);
   });
 
+  it('does not keep the room of a huge command for ever', () => {
+    const args = new Args();
+    const reader = new RequestReader();
+    const huge = Buffer.from(frame(Array(200_000).fill('')));
+    expect(reader.read(huge, 0, huge.length, args)).toBe(huge.length);
+    expect([args.count, args.length(199_999)]).toEqual([200_000, 0]);
+    const small = Buffer.from(frame(['PING']));
+    expect(reader.read(small, 0, 5, args)).toBe(NEED_MORE);
+    expect(reader.read(small, 0, small.length, args)).toBe(small.length);
+    expect(args.text(0)).toBe('PING');
+    expect(args.starts.length).toBeLessThan(100_000);
+  });
+
+  it('forgets a cut frame when it is told to start again', () => {
+    const args = new Args();
+    const reader = new RequestReader();
+    const input = Buffer.from(frame(['GET', 'a']) + frame(['GET', 'b']));
+    const first = reader.read(input, 0, input.length, args);
+    expect(reader.read(input, first, input.length - 3, args)).toBe(NEED_MORE);
+    reader.restart();
+    expect(reader.midFrame).toBe(false);
+    expect(reader.read(input, 0, input.length, args)).toBe(first);
+    expect(args.text(1)).toBe('a');
+  });
+
   it('leaves no trace of a cut frame in the arguments of another connection', () => {
     const args = new Args();
     const [a, b] = [new RequestReader(), new RequestReader()];

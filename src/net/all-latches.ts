@@ -1,0 +1,16 @@
+import type { ShardAccess } from '../shard/shard-access.ts';
+
+/** How long this thread spins for a latch before it naps, and how long it naps. */
+const SPIN_MICROS = 50;
+const NAP_MS = 0.1;
+
+/**
+ * Runs `change` while this thread holds the latches of all shards. Blocks the thread until it has them: for rare changes of
+ * facts of the whole server (R3), never on the way of a client's data command.
+ */
+export function underAllLatches(access: ShardAccess, change: () => void): void {
+  const word = new Int32Array(new SharedArrayBuffer(4));
+  for (const latch of access.latches) while (!latch.acquireSpin(SPIN_MICROS)) Atomics.wait(word, 0, 0, NAP_MS);
+  change();
+  for (const latch of access.latches) latch.release();
+}

@@ -1,0 +1,65 @@
+/**
+ * Turning the journal on and off while the server runs (CONFIG SET appendonly). On: under the latches of all shards a new data
+ * set is made whose bases hold what is in memory; the one that was there, which nobody has journalled to, goes away after that.
+ */
+import type { SettingsStore } from '../admin/settings-store.ts';
+import { enumWord } from '../admin/settings-table.ts';
+import { systemFiles } from '../env/files.ts';
+import { Journal } from '../journal/journal.ts';
+import { JournalControl } from '../journal/journal-control.ts';
+import { type JournalMemory, openJournal, POLICY, type Policy } from '../journal/journal-memory.ts';
+import { journalPolicies } from '../journal/journal-policies.ts';
+import { type Place, replaceDataSet } from '../persistence/data-set.ts';
+import { dumpKeyspace } from '../persistence/keyspace-dump.ts';
+import { recoverShards, startOf } from '../persistence/recovery.ts';
+import type { ShardAccess } from '../shard/shard-access.ts';
+import { underAllLatches } from './all-latches.ts';
+
+/** The policies that the settings ask for, as if the journal were on. */
+export function wantedPolicies(settings: SettingsStore, shards: number): Policy[] {
+  return journalPolicies({
+    appendonly: true,
+    appendfsync: enumWord('appendfsync', settings.number('appendfsync')),
+    shardPolicies: settings.text('shard-appendfsync'),
+    shards,
+  });
+}
+
+/** Turns the journal on in `place`, replacing what is there; null, or why it cannot be. */
+export function turnJournalOn(place: Place, access: ShardAccess, memory: JournalMemory, policies: Policy[]): string | null {
+  try {
+    underAllLatches(access, () => begin(place, access, memory, policies));
+    return null;
+  } catch (error) {
+    setAll(memory, POLICY.none);
+    for (const latch of access.latches) if (latch.held()) latch.release();
+    return (error as Error).message;
+  }
+}
+
+function begin(place: Place, access: ShardAccess, memory: JournalMemory, policies: Policy[]): void {
+  const journals = allJournals(memory);
+  // positions keep rising, so that what waits for one is never left behind
+  const starts = journals.map((journal) => journal.head());
+  const dataSet = replaceDataSet(place, memory.shards, (shard, writer) => dumpKeyspace(access.spaces[shard], writer), starts);
+  const shards = recoverShards(place, dataSet, { loadTruncated: false, warn() {} });
+  for (const shard of shards) openJournal(memory, shard.shard, startOf(shard, policies[shard.shard]));
+}
+
+function allJournals(memory: JournalMemory): Journal[] {
+  return Array.from({ length: memory.shards }, (_, shard) => new Journal(memory, shard, systemFiles));
+}
+
+function setAll(memory: JournalMemory, policy: Policy): void {
+  const control = new JournalControl(memory);
+  for (let shard = 0; shard < memory.shards; shard++) control.setPolicy(shard, policy);
+}
+
+/** Turns the journal off: everything published is written and synced first. Null, or why it cannot be. */
+export function turnJournalOff(access: ShardAccess, memory: JournalMemory): string | null {
+  let closed = false;
+  underAllLatches(access, () => {
+    closed = new JournalControl(memory).closeJournals(allJournals(memory), systemFiles);
+  });
+  return closed ? null : 'the journal cannot be written';
+}

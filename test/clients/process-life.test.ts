@@ -1,0 +1,166 @@
+/** The process as its operator sees it: how it starts, listens, rests, ends. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { ReplyError } from '../server/reply-reader.ts';
+import { ConnectionLost, frame, RespClient } from '../server/resp-client.ts';
+import { serverUnderTest } from '../server/server-command.ts';
+import { ServerGroup, ServerProcess } from '../server/server-process.ts';
+import { waitForClock, waitUntil } from '../server/wait-until.ts';
+import { SHAPES, startShape } from './client-shapes.ts';
+
+const command = serverUnderTest();
+const stock = command.kind === 'stock';
+const CLEAN = { code: 0, signal: null };
+const servers = new ServerGroup();
+afterEach(() => servers.removeAll());
+
+const AOF = { appendonly: 'yes', appendfsync: 'everysec' };
+const start = (options: Record<string, string | number> = {}) => startShape(servers, SHAPES[0], { options });
+
+describe('ways in', () => {
+  test('a Unix socket beside the port', async () => {
+    const server = await startShape(servers, SHAPES[0], {
+      options: { unixsocket: 'server.sock', unixsocketperm: 700 },
+    });
+    const path = join(server.folder, 'server.sock');
+    const [unix, tcp] = [await RespClient.connect(path), await server.connect()];
+    expect(await unix.call('SET', 'k', 'v')).toBe('OK');
+    expect(await tcp.call('GET', 'k')).toBe('v');
+    expect(statSync(path).mode & 0o777).toBe(0o700);
+    expect(String(await unix.call('CLIENT', 'INFO'))).toMatch(/ addr=\S*server.sock:0 .* flags=U /);
+    const replies = await unix.pipeline(Array.from({ length: 2000 }, (_, i) => ['ECHO', i]));
+    expect(replies).toEqual(Array.from({ length: 2000 }, (_, i) => String(i)));
+    expect(await server.stop()).toEqual(CLEAN);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test('requirepass', async () => {
+    const server = await start({ requirepass: 'geheim' });
+    const client = await server.connect();
+    expect(await client.call('GET', 'k')).toEqual(new ReplyError('NOAUTH Authentication required.'));
+    expect(await client.call('AUTH', 'geheim')).toBe('OK');
+    expect(await client.call('GET', 'k')).toBe(null);
+    expect(await client.call('CONFIG', 'SET', 'requirepass', 'neu')).toBe('OK');
+    expect(await client.call('GET', 'k')).toBe(null);
+    const late = await server.connect();
+    expect(await late.call('HELLO', 3, 'AUTH', 'default', 'geheim')).toBeInstanceOf(ReplyError);
+    expect(await late.call('HELLO', 3, 'AUTH', 'default', 'neu')).toBeInstanceOf(Map);
+  });
+
+  test('a port that is taken ends the start with a line that says so', async () => {
+    const first = await start();
+    const second = await ServerProcess.spawn({ command, port: first.port });
+    servers.add(second);
+    expect((await second.exit()).code).toBe(1);
+    expect(second.log()).toContain(`Failed listening on port ${first.port}`);
+  });
+});
+
+describe('ways out', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)('%s ends it in order, with nothing lost', async (signal) => {
+    const server = await start(AOF);
+    const client = await server.connect();
+    await client.pipeline(Array.from({ length: 500 }, (_, i) => ['SET', `k:${i}`, i]));
+    server.signal(signal);
+    expect(await server.exit()).toEqual(CLEAN);
+    await client.closed;
+    const again = servers.add(await server.restart());
+    expect(await (await again.connect()).call('DBSIZE')).toBe(500);
+  });
+
+  test('replies that are owed leave before a shutdown', async () => {
+    const server = await start(AOF);
+    const client = await server.connect();
+    const other = await server.connect();
+    const owed = client.pipelineEach(Array.from({ length: 5000 }, (_, i) => ['SET', `k:${i}`, i]));
+    await owed[0];
+    other.send(frame(['SHUTDOWN']));
+    const answered = (await Promise.allSettled(owed)).filter(({ status }) => status === 'fulfilled').length;
+    expect(await server.exit()).toEqual(CLEAN);
+    await expect(other.nextReply()).rejects.toThrow(ConnectionLost);
+    const again = servers.add(await server.restart());
+    const present = Number(await (await again.connect()).call('DBSIZE'));
+    expect(present).toBeGreaterThanOrEqual(answered);
+  });
+
+  test.each(['NOSAVE', 'NOW', 'FORCE'])('SHUTDOWN %s', async (option) => {
+    const server = await start();
+    const client = await server.connect();
+    client.send(frame(['SHUTDOWN', option]));
+    expect(await server.exit()).toEqual(CLEAN);
+    await client.closed;
+  });
+
+  test('SHUTDOWN with a wrong option is an error, and nothing ends', async () => {
+    const server = await start();
+    const client = await server.connect();
+    expect(await client.call('SHUTDOWN', 'LATER')).toEqual(new ReplyError('ERR syntax error'));
+    expect(await client.call('PING')).toBe('PONG');
+  });
+
+  test.skipIf(stock).each(['PANIC', 'SEGFAULT'])(
+    'a worker that dies (DEBUG %s) takes the process down',
+    async (how) => {
+      const server = await start(AOF);
+      const client = await server.connect();
+      const others = await Promise.all(Array.from({ length: 3 }, () => server.connect()));
+      await client.must('SET', 'kept', 'yes');
+      client.send(frame(['DEBUG', how]));
+      const { code, signal } = await server.exit();
+      expect(code === 0 && signal === null).toBe(false);
+      for (const one of [client, ...others]) await one.closed;
+      expect(server.log()).toMatch(/worker \d/);
+      const again = servers.add(await server.restart());
+      expect(await (await again.connect()).call('GET', 'kept')).toBe('yes');
+    },
+  );
+
+  test.skipIf(stock)('a closed standard output does not stop it', async () => {
+    const server = await start();
+    server.closeOutput();
+    const client = await server.connect();
+    expect(await client.call('DEBUG', 'LOG', 'into the void')).toBe('OK');
+    expect(await client.call('PING')).toBe('PONG');
+    expect(await server.stop()).toEqual(CLEAN);
+  });
+});
+
+/** User and system time of the process, in milliseconds. */
+function cpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+describe.skipIf(stock)('thrift', () => {
+  test('an idle server sleeps', async () => {
+    const server = await start(AOF);
+    const clients = await Promise.all(Array.from({ length: 10 }, () => server.connect()));
+    for (const client of clients) await client.must('SET', 'k', 'v');
+    // what the start left to do is done once the clock of the process stands nearly still
+    await waitUntil('the end of the start', async () => {
+      const had = cpuMs(server.pid);
+      await waitForClock(Date.now() + 500);
+      return cpuMs(server.pid) - had <= 20;
+    });
+    const before = cpuMs(server.pid);
+    await waitForClock(Date.now() + 3000);
+    const percent = (cpuMs(server.pid) - before) / 30;
+    console.log(`idle: ${percent.toFixed(2)} % of one core`);
+    expect(percent).toBeLessThan(2); // aim: 1
+  });
+
+  test('it starts quickly', async () => {
+    const times: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const server = await start();
+      times.push(server.readyMs);
+      await server.stop();
+    }
+    const best = Math.min(...times);
+    console.log(`Ready to accept after ${best.toFixed(0)} ms (best of ${times.length})`);
+    expect(best).toBeLessThan(3000); // aim: 600
+  });
+});
