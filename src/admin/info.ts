@@ -117,6 +117,7 @@ function persistence(source: InfoSource, fields: Fields): void {
   const { journals } = source;
   const enabled = journals.some((journal) => journal.enabled);
   fields.add('loading', source.loading ? 1 : 0);
+  fields.add('rdb_changes_since_last_save', source.counters.sum('changes'));
   fields.add('rdb_bgsave_in_progress', 0);
   fields.add('rdb_last_save_time', Math.floor(source.startedMs / 1000));
   fields.add('aof_enabled', enabled ? 1 : 0);
@@ -141,7 +142,6 @@ function persistence(source: InfoSource, fields: Fields): void {
 const PLAIN_STATS: readonly [field: string, counter: CounterName][] = [
   ['rejected_connections', 'connectionsRejected'],
   ['expired_keys', 'expiredKeys'],
-  ['expired_time_cap_reached_count', 'expireCyclesCut'],
   ['evicted_keys', 'evictedKeys'],
   ['keyspace_hits', 'keyspaceHits'],
   ['keyspace_misses', 'keyspaceMisses'],
@@ -149,7 +149,6 @@ const PLAIN_STATS: readonly [field: string, counter: CounterName][] = [
   ['total_writes_processed', 'writesProcessed'],
   ['client_query_buffer_limit_disconnections', 'inputLimitDisconnections'],
   ['client_output_buffer_limit_disconnections', 'outputLimitDisconnections'],
-  ['aof_delayed_writes', 'journalDelayedWrites'],
   ['latch_collisions', 'latchCollisions'],
   ['latch_waits', 'latchWaits'],
   ['latch_turns', 'latchTurns'],

@@ -14,7 +14,6 @@ export const COUNTER_NAMES = [
   'readsProcessed',
   'writesProcessed',
   'expiredKeys',
-  'expireCyclesCut',
   'evictedKeys',
   'keyspaceHits',
   'keyspaceMisses',
@@ -23,9 +22,9 @@ export const COUNTER_NAMES = [
   'latchWaits',
   'latchTurns',
   'forwardedCommands',
-  'journalDelayedWrites',
   'outputLimitDisconnections',
   'inputLimitDisconnections',
+  'changes',
 ] as const;
 export type CounterName = (typeof COUNTER_NAMES)[number];
 export type ServerCounters = Counters<CounterName>;

@@ -201,13 +201,14 @@ function runWrites(unit: Unit, operations: readonly FieldOperation[], needed: nu
   const total = Math.max(present, needed);
   if (!roomFor(unit, total, reply)) return;
   stretch(unit, 1, h, total);
-  // growth alone is a change, even where every write fails
-  if (total !== present) unit.dirty++;
+  let changes = 0;
   reply.array(operations.length);
   for (const operation of operations) {
     if (operation.action === 'get') replyField(reply, ks.vBuf, ks.vStart, ks.vEnd, operation);
-    else if (runWrite(ks, operation, reply)) unit.dirty++;
+    else if (runWrite(ks, operation, reply)) changes++;
   }
+  // growth alone is a change, even where every write fails
+  unit.dirty += total === present ? changes : Math.max(changes, 1);
 }
 
 export function bitfield(unit: Unit, args: Args, reply: ReplyWriter): void {

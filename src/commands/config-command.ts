@@ -37,7 +37,8 @@ export function configSetCommand(session: Session, args: Args, reply: ReplyWrite
 
 export function configResetstat(session: Session, _args: Args, reply: ReplyWriter): void {
   const { counters, samples, commandStats, errorStats } = session.server;
-  for (const name of COUNTER_NAMES) counters.reset(name);
+  // what a snapshot would have to write is no statistic
+  for (const name of COUNTER_NAMES) if (name !== 'changes') counters.reset(name);
   samples.resetRates();
   commandStats.reset();
   errorStats.reset();

@@ -9,7 +9,7 @@ const THREE = [0, 1, 2];
 const SAMPLES: Readonly<Record<string, (reply: ReplyWriter) => void>> = {
   string: (reply) => reply.bulkText('Hello World'),
   integer: (reply) => reply.integer(12345),
-  double: (reply) => reply.double(3.141),
+  double: (reply) => reply.doubleText('3.141'),
   bignum: (reply) => reply.bigNumber('1234567999999999999999999999999999999'),
   null: (reply) => reply.null(),
   array: (reply) => {

@@ -68,7 +68,7 @@ export function debugPanic(session: Session, _args: Args, _reply: ReplyWriter): 
   session.server.control.crash('panic');
 }
 
-export function debugObject(unit: Unit, args: Args, reply: ReplyWriter): void {
+export function debugObject(unit: Unit, _args: Args, reply: ReplyWriter): void {
   const h = unit.findWrite(2);
   if (h === 0) return reply.error(ERR.NO_SUCH_KEY);
   const { ks } = unit;

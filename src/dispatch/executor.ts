@@ -133,7 +133,11 @@ export class Executor {
       const shard = this.shards === 1 ? 0 : this.shardOfSlot[slotOf(args.buf, start, end)];
       args.keyHash = hash;
       args.keyShard = shard;
-      seen ^= spaces[shard].warmBucket(db, hash);
+    }
+    // loops of their own, so short that several of their loads are under way at the same time
+    for (let i = 0; i < count; i++) {
+      const args = window.args[i];
+      if (args.keyShard >= 0) seen ^= spaces[args.keyShard].warmBucket(db, args.keyHash);
     }
     for (let i = 0; i < count; i++) {
       const args = window.args[i];

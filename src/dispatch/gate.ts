@@ -8,6 +8,7 @@ import {
   unknownCommandError,
   unknownSubcommandError,
 } from '../commands/command-table.ts';
+import { protectedRefusal } from '../commands/local-client.ts';
 import { FLAG } from '../commands/spec.ts';
 import type { Args } from '../resp/args.ts';
 import { STATE } from '../shard/world.ts';
@@ -33,6 +34,10 @@ export function refuseByForm(session: Session, row: CommandRow | null, args: Arg
   if (row === null) return unknownCommandError(args);
   if (row.isContainer && args.count >= 2 && row.arityFits(args.count)) return unknownSubcommandError(args, row);
   if (!row.arityFits(args.count)) return arityError(row);
+  if ((row.flagBits & FLAG.protected) !== 0) {
+    const refusal = protectedRefusal(session);
+    if (refusal !== null) return refusal;
+  }
   if (!session.authenticated && (row.flagBits & FLAG.no_auth) === 0) return NOAUTH;
   return null;
 }

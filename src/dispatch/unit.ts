@@ -214,6 +214,7 @@ export class Unit {
    * journalled.
    */
   commit(row: CommandRow | null): boolean {
+    this.counters[COUNTER.changes] += this.dirty;
     if (this.dirty > 0 && !this.explicit && row !== null) this.verbatim(row);
     if (this.partCount === 0) return false;
     if (this.partCount === 1) {

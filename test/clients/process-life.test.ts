@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { ReplyError } from '../server/reply-reader.ts';
 import { ConnectionLost, frame, RespClient } from '../server/resp-client.ts';
 import { serverUnderTest } from '../server/server-command.ts';
-import { ServerGroup, ServerProcess } from '../server/server-process.ts';
+import { type Options, ServerGroup, ServerProcess } from '../server/server-process.ts';
 import { waitForClock, waitUntil } from '../server/wait-until.ts';
 import { SHAPES, startShape } from './client-shapes.ts';
 
@@ -16,7 +16,8 @@ const servers = new ServerGroup();
 afterEach(() => servers.removeAll());
 
 const AOF = { appendonly: 'yes', appendfsync: 'everysec' };
-const start = (options: Record<string, string | number> = {}) => startShape(servers, SHAPES[0], { options });
+const start = (options: Options = {}) =>
+  startShape(servers, SHAPES[0], { options: { 'enable-debug-command': 'yes', ...options } });
 
 describe('ways in', () => {
   test('a Unix socket beside the port', async () => {

@@ -10,7 +10,7 @@ import { STOCK } from '../server/server-command.ts';
 import { ServerProcess } from '../server/server-process.ts';
 import { InProcess } from '../unit/commands/in-process.ts';
 
-/** What differs between 7.0.15 and 7.2 (or, for MAXAGE, 7.4) on purpose: property paths that are not compared. */
+/** What differs from 7.0.15 on purpose, being as 7.2 has it (MAXAGE, IFEQ, DIFF … even later): properties that are not compared. */
 const REDIS_7_2: Readonly<Record<string, readonly string[]>> = {
   'client|list': ['arguments', 'history'],
   'client|kill': ['arguments', 'history'],
@@ -28,7 +28,19 @@ const REDIS_7_2: Readonly<Record<string, readonly string[]>> = {
   shutdown: ['arguments'],
   'command|getkeys': ['arity', 'arguments'],
   'command|getkeysandflags': ['arity', 'arguments'],
-  debug: [],
+  lcs: ['arguments'],
+  set: ['arguments'],
+  setnx: ['deprecated_since', 'doc_flags', 'replaced_by'],
+  setex: ['deprecated_since', 'doc_flags', 'replaced_by'],
+  psetex: ['deprecated_since', 'doc_flags', 'replaced_by'],
+  getset: ['replaced_by'],
+  mset: ['arguments'],
+  msetnx: ['arguments'],
+  bitcount: ['arguments'],
+  bitpos: ['arguments'],
+  bitop: ['arguments'],
+  bitfield: ['arguments'],
+  bitfield_ro: ['arguments'],
 };
 /** Commands that stock 7.0 does not have. */
 const NEW_SINCE_7_0 = ['client|setinfo', 'client|no-touch'];

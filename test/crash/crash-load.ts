@@ -39,7 +39,7 @@ export function keysOf(client: number): string[] {
 
 function nextCommand(roll: (limit: number) => number, keys: readonly string[], token: string): Command {
   const one = keys[roll(keys.length)];
-  const other = keys[roll(keys.length)];
+  const other = keys[(keys.indexOf(one) + 1 + roll(keys.length - 1)) % keys.length];
   const choices: Command[] = [
     ['SET', one, token],
     ['SET', one, token.padEnd(1 + roll(3000), '.')],

@@ -20,7 +20,9 @@ const SHARDS = 3;
 const servers = new ServerGroup();
 afterEach(() => servers.removeAll());
 
-const shapes = [1, 2].flatMap((workers) => ['always', 'everysec', 'no'].map((appendfsync) => ({ workers, appendfsync })));
+const shapes = [1, 2].flatMap((workers) =>
+  ['always', 'everysec', 'no'].map((appendfsync) => ({ workers, appendfsync })),
+);
 
 describe(`seed ${SEED}`, () => {
   test.each(shapes)('$workers workers, appendfsync $appendfsync', async ({ workers, appendfsync }) => {

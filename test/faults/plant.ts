@@ -3,7 +3,7 @@
  * the main thread and in the workers, which inherit node's own options.
  *
  *   SKEIN_PLANT='[{"file":"src/dispatch/executor.ts","text":"…","replacement":"…"}]' \
- *   NODE_DISABLE_COMPILE_CACHE=1 node --import /absolute/path/of/test/faults/plant.ts src/main.ts
+ *   node --import /absolute/path/of/test/faults/plant.ts src/main.ts
  *
  * The path must be absolute, for the server changes its folder before it starts threads. A text that is not there exactly
  * once ends the thread that loads the file: a fault that is not planted must not look like one that was not found.

@@ -11,7 +11,8 @@ import { RespClient } from './resp-client.ts';
 import { PROJECT_FOLDER, type ServerCommand } from './server-command.ts';
 import { within } from './wait-until.ts';
 
-export type Options = Readonly<Record<string, string | number>>;
+/** Values of several words are lists. */
+export type Options = Readonly<Record<string, string | number | readonly (string | number)[]>>;
 
 export interface StartOptions {
   readonly command: ServerCommand;
@@ -99,7 +100,7 @@ export class ServerProcess {
   static async start(start: StartOptions): Promise<ServerProcess> {
     for (let attempt = 1; ; attempt++) {
       const server = await ServerProcess.spawn(start);
-      if (await server.isReady()) return server;
+      if (await server.ready()) return server;
       const log = server.log();
       await server.remove();
       const portTaken = log.includes('Failed listening on port') && start.port === undefined;
@@ -111,6 +112,27 @@ export class ServerProcess {
   static async spawn(start: StartOptions): Promise<ServerProcess> {
     const folder = start.folder ?? mkdtempSync(join(tmpdir(), 'skein-test-'));
     return new ServerProcess(start, start.port ?? (await freePort()), folder);
+  }
+
+  /** False: it ended, or did not say `Ready to accept` in time. */
+  async ready(): Promise<boolean> {
+    const began = performance.now();
+    const ready = new Promise<boolean>((resolve) => {
+      const look = () => {
+        if (!this.output.includes('Ready to accept')) return;
+        this.child.stdout?.off('data', look);
+        this.readyMs = performance.now() - began;
+        resolve(true);
+      };
+      this.child.stdout?.on('data', look);
+      look();
+      this.ended.then(() => resolve(false));
+    });
+    try {
+      return await within('Ready to accept', ready, this.start.readyWithinMs ?? 20_000);
+    } catch {
+      return false;
+    }
   }
 
   get pid(): number {
@@ -176,26 +198,6 @@ export class ServerProcess {
   private collect(text: string): void {
     this.output = (this.output + text).slice(-LOG_LIMIT_BYTES);
   }
-
-  private async isReady(): Promise<boolean> {
-    const began = performance.now();
-    const ready = new Promise<boolean>((resolve) => {
-      const look = () => {
-        if (!this.output.includes('Ready to accept')) return;
-        this.child.stdout?.off('data', look);
-        this.readyMs = performance.now() - began;
-        resolve(true);
-      };
-      this.child.stdout?.on('data', look);
-      look();
-      this.ended.then(() => resolve(false));
-    });
-    try {
-      return await within('Ready to accept', ready, this.start.readyWithinMs ?? 20_000);
-    } catch {
-      return false;
-    }
-  }
 }
 
 /** Server processes of one test file; `removeAll` belongs into `afterAll` or `afterEach`. */
@@ -227,7 +229,7 @@ function commandLine(start: StartOptions, port: number, folder: string): [string
   }
   const options = { ...QUIET, ...start.options, ...(skein ? start.skeinOptions : {}) };
   args.push('--port', String(port), '--bind', '127.0.0.1', '--dir', folder);
-  for (const [name, value] of Object.entries(options)) args.push(`--${name}`, String(value));
+  for (const [name, value] of Object.entries(options)) args.push(`--${name}`, ...[value].flat().map(String));
   return DEATH_WRAP ? ['/usr/bin/setpriv', ['--pdeathsig', 'KILL', command.program, ...args]] : [command.program, args];
 }
 

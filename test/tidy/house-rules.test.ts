@@ -69,6 +69,6 @@ describe('the rules see', () => {
     expect(misshapen(code('src/resp/utils.ts', ''))).toHaveLength(1);
     expect(misshapen(code('src/resp/ReplyWriter.ts', ''))).toHaveLength(1);
     expect(misshapen(code('src/resp/long.ts', '\n'.repeat(800)))).toHaveLength(1);
-    expect(sameNames(['src/a.ts', 'bench/a.ts', 'src/b.ts'])).toEqual(['src/a.ts = bench/a.ts']);
+    expect(sameNames(['src/a.ts', 'bench/a.ts', 'src/b.ts', 'workers/b.ts'])).toEqual(['src/a.ts = bench/a.ts']);
   });
 });

@@ -135,8 +135,9 @@ export function misshapen(source: Source): string[] {
   return complaints;
 }
 
-/** Files that share a basename. */
+/** Files that share a basename. A thread's file in workers/ is named after what it runs: journal, shard. */
 export function sameNames(paths: readonly string[]): string[] {
-  const byName = Map.groupBy(paths, (path) => basename(path));
+  const named = paths.filter((path) => !path.startsWith('workers/'));
+  const byName = Map.groupBy(named, (path) => basename(path));
   return [...byName.values()].filter((same) => same.length > 1).map((same) => same.join(' = '));
 }

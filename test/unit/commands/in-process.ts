@@ -27,6 +27,8 @@ export interface InProcessOptions {
   shards?: number;
   databases?: number;
   arenaBytes?: number;
+  /** False: nothing is recorded. */
+  journalled?: boolean;
   settings?: Record<string, string>;
   /** Parts of the control that a test wants to see called. */
   control?: Partial<Control>;
@@ -34,12 +36,13 @@ export interface InProcessOptions {
 
 /** Stands in for a shard's journal and keeps the records as text: `<shard> <db> WORD WORD …`. */
 class RecordingJournal {
-  readonly enabled = true;
+  readonly enabled: boolean;
   readonly shard: number;
   private readonly log: string[];
   private staged: { db: number; owed: number; words: string[] }[] = [];
 
-  constructor(shard: number, log: string[]) {
+  constructor(shard: number, log: string[], enabled: boolean) {
+    this.enabled = enabled;
     this.shard = shard;
     this.log = log;
   }
@@ -165,7 +168,7 @@ export class InProcess {
       COUNTER_NAMES,
       2,
     );
-    const journals = world.shards.map((_, i) => new RecordingJournal(i, this.log) as unknown as Journal);
+    const journals = world.shards.map((_, i) => new RecordingJournal(i, this.log, options.journalled ?? true) as unknown as Journal);
     let seed = 42;
     // the low bits of the bare sequence repeat after a few steps, so they are mixed with the high ones
     const random = (): number => {
@@ -233,6 +236,13 @@ export class InProcess {
     session.record = this.server.clients.open({ id: session.id, addr: '127.0.0.1:1', laddr: '127.0.0.1:6379', fd: 8, nowMs: this.nowMs });
     session.createdMs = this.nowMs;
     return session;
+  }
+
+  /** What a benchmark drives by itself. */
+  parts() {
+    const { dispatcher, executor, reply, session } = this;
+    executor.clockMs = session.nowMs = this.nowMs;
+    return { dispatcher, executor, reply, session };
   }
 
   /** Runs one command and returns its reply, byte for byte as latin1. */

@@ -38,6 +38,9 @@ describe('INFO', () => {
     server.run('EXISTS', 'k1', 'k2', 'nokey');
     server.run('EXPIRE', 'k1', 'x');
     server.run('NOSUCH');
+    server.run('DEL', 'k40', 'k41');
+    put(server, 'k40', 'x');
+    put(server, 'k41', 'x');
     server.nowMs += 5000;
     server.connect();
     const info = fields(server.run('INFO', 'everything'));
@@ -60,6 +63,7 @@ describe('INFO', () => {
     expect(get('errorstat_ERR')).toBe('count=2');
     expect(get('cmdstat_exists')).toMatch(/^calls=1,.*rejected_calls=0,failed_calls=0$/);
     expect(get('cmdstat_expire')).toMatch(/^calls=1,.*rejected_calls=0,failed_calls=1$/);
+    expect(get('rdb_changes_since_last_save')).toBe('2');
     expect(get('role')).toBe('master');
     expect(get('db0')).toBe('keys=50,expires=10');
     expect(get('db3')).toBe('keys=1,expires=0');
@@ -240,6 +244,22 @@ describe('DEBUG', () => {
     }
     expect(server.run('DEBUG')).toBe("-ERR wrong number of arguments for 'debug' command\r\n");
     expect(server.run('DEBUG', 'HELP')).toMatch(/^\*\d+\r\n\+DEBUG <subcommand>/);
+  });
+
+  it('needs permission', () => {
+    const refused = /^-ERR DEBUG command not allowed\. If the enable-debug-command option is set to "local"/;
+    expect(new InProcess().run('DEBUG', 'DIGEST')).toMatch(refused);
+    expect(new InProcess().run('DEBUG', 'NOSUCH')).toMatch(refused);
+    const local = new InProcess({ settings: { 'enable-debug-command': 'local' } });
+    for (const [addr, fits] of [
+      ['10.0.0.1:5', false],
+      ['127.9.9.9:5', true],
+      ['[::1]:5', true],
+      ['1127.0.0.1:5', false],
+    ] as const) {
+      local.session.addr = addr;
+      expect(refused.test(local.run('DEBUG', 'DIGEST')), addr).toBe(!fits);
+    }
   });
 
   it('counts under one name and is shown as one command', () => {

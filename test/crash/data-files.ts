@@ -1,0 +1,35 @@
+/** The append-only files of a server's data set, for tests that damage them. */
+import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe } from 'vitest';
+import { serverUnderTest } from '../server/server-command.ts';
+
+/** `describe` for tests that only make sense with Skein's files. */
+export const describeSkein = describe.skipIf(serverUnderTest().kind === 'stock');
+
+/** The last increment of a shard: the file that is appended to. */
+export function lastIncrement(folder: string, shard: number): string {
+  const shardFolder = join(folder, 'appendonlydir', `shard-${shard}`);
+  const names = readdirSync(shardFolder).filter((name) => name.endsWith('.incr.aof'));
+  const sequence = (name: string) => Number(/\.(\d+)\.incr\.aof$/.exec(name)?.[1]);
+  return join(shardFolder, names.sort((a, b) => sequence(b) - sequence(a))[0]);
+}
+
+export const fileBytes = (path: string): number => statSync(path).size;
+
+export function cutFile(path: string, bytes: number): void {
+  truncateSync(path, bytes);
+}
+
+/** Changes one bit. */
+export function flipBit(path: string, offset: number): void {
+  const bytes = readFileSync(path);
+  bytes[offset] ^= 0x10;
+  writeFileSync(path, bytes);
+}
+
+export function zeroBytes(path: string, from: number, to: number): void {
+  const bytes = readFileSync(path);
+  bytes.fill(0, from, to);
+  writeFileSync(path, bytes);
+}

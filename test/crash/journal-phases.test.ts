@@ -1,0 +1,150 @@
+/**
+ * Kill −9 at each phase of a record's way: staged, published, half written, written, synced, safe, answered; and amid recovery.
+ * The server kills itself at the n-th passage of a planted place. Every start recovers what the crash before it left, and is
+ * itself the next victim: one data set lives through all phases.
+ *
+ *   CRASH_PASSAGES=1000 npx vitest run test/crash/journal-phases      every passage, until a run ends un-hit
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { type Plant, planted } from '../faults/planted-server.ts';
+import { ServerGroup, ServerProcess, type StartOptions } from '../server/server-process.ts';
+import { ACKNOWLEDGED, checkRecovered } from './crash-check.ts';
+import { type ClientHistory, type KeyValues, readBack, runLoad } from './crash-load.ts';
+import { describeSkein } from './data-files.ts';
+
+const MOST_PASSAGES = Number(process.env['CRASH_PASSAGES'] ?? 0);
+const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 100_000);
+const CLIENTS = 3;
+const SHARDS = 2;
+const JOURNAL = 'src/journal/journal.ts';
+const DRAIN = 'src/journal/journal-drain.ts';
+const COMMITTER = 'src/journal/committer.ts';
+const OUTBOX = 'src/net/outbox.ts';
+
+interface Phase {
+  readonly name: string;
+  readonly file: string;
+  /** The place: a text that stands once in the file … */
+  readonly text: string;
+  /** … and what stands there instead; KILL ends the process at the n-th passage (of one thread). */
+  readonly replacement: string;
+}
+
+const KILL =
+  '{ if ((globalThis.passages = (globalThis.passages ?? 0) + 1) === N) process.kill(process.pid, "SIGKILL"); }';
+const before = (text: string) => `${KILL} ${text}`;
+const phase = (name: string, file: string, text: string, replacement = before(text)): Phase => ({
+  name,
+  file,
+  text,
+  replacement,
+});
+
+const PHASES: readonly Phase[] = [
+  phase('a unit is staged, not published', JOURNAL, 'i32[words.db] = this.db;'),
+  phase(
+    'one part of a transaction is published',
+    JOURNAL,
+    'for (let i = 0; i < count; i++) journals[i].publish();',
+    `for (let i = 0; i < count; i++) { journals[i].publish(); if (i === 0) ${KILL} }`,
+  ),
+  phase('published, not written', DRAIN, 'let at = writeHeaderFields(small, this.shard, end, length, safe, mark);'),
+  phase(
+    'half written',
+    DRAIN,
+    'const written = files.writeAt(fd, small, 0, bytes, fileBytes);',
+    `const share = globalThis.passages + 1 === N ? bytes >> 1 : bytes;
+     const written = files.writeAt(fd, small, 0, share, fileBytes); ${KILL}`,
+  ),
+  phase('written, nobody knows', DRAIN, 'words.storePosition(words.written, end);'),
+  phase('written, not synced', COMMITTER, 'const failed = this.lanes.sync('),
+  phase(
+    'synced, not said to be safe',
+    COMMITTER,
+    'for (const shard of dirty) this.publish(shard);',
+    `if (dirty.length > 0) ${KILL} for (const shard of dirty) this.publish(shard);`,
+  ),
+  phase('some shards are said to be safe', COMMITTER, 'words.storePosition(words.safe, this.heads[shard]);'),
+  phase(
+    'safe, the waiting threads not rung',
+    COMMITTER,
+    'for (const shard of dirty) this.publish(shard);',
+    `for (const shard of dirty) this.publish(shard); if (dirty.length > 0) ${KILL}`,
+  ),
+  phase('an answer leaves', OUTBOX, 'if (sink.heldOutputs.length > 0 || !this.areSafe(stamps))'),
+  phase('a held answer leaves', OUTBOX, 'if (!sink.closed) sink.send(queue[sent].bytes, 0, queue[sent].bytes.length);'),
+];
+
+const RECOVERY = 'src/persistence/recovery.ts';
+const RECOVERY_PHASES: readonly Phase[] = [
+  phase('the cut is known, nothing is cut', RECOVERY, 'if (end < size) files.truncate(fd, end);'),
+  phase('a file is cut, not synced', RECOVERY, 'files.syncData(fd);\n  return {'),
+];
+
+function killsAt({ file, text, replacement }: Phase, passage: number): Plant {
+  return { file, text, replacement: replacement.replaceAll('=== N', `=== ${passage}`) };
+}
+
+describeSkein(`kill at each phase (seed ${SEED})`, () => {
+  const servers = new ServerGroup();
+  const folder = mkdtempSync(join(tmpdir(), 'skein-phases-'));
+  afterAll(async () => {
+    await servers.removeAll();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  let histories: ClientHistory[] = [];
+  let contents: KeyValues[] = [];
+  let runs = 0;
+
+  function options(plants: readonly Plant[]): StartOptions {
+    const appendfsync = runs % 2 === 0 ? 'always' : 'everysec';
+    const skeinOptions = { workers: 1 + (runs % 3), shards: SHARDS };
+    return { folder, options: { appendonly: 'yes', appendfsync }, skeinOptions, ...planted(plants) };
+  }
+
+  async function check(server: ServerProcess): Promise<void> {
+    contents = await readBack(server, CLIENTS);
+    for (const history of histories) {
+      checkRecovered(history, contents[history.client], { shards: SHARDS, durable: () => ACKNOWLEDGED(history) });
+    }
+  }
+
+  /** Recovers what is there, then runs a load that ends at the plant, or whole. True: the plant was hit. */
+  async function crashAt(plants: readonly Plant[]): Promise<boolean> {
+    const server = servers.add(await ServerProcess.start(options(plants)));
+    await check(server);
+    runs++;
+    const load = { clients: CLIENTS, seed: SEED + runs, pipelines: 25, maxDepth: 8 };
+    histories = await runLoad(server, load, contents);
+    const hit = histories.some((history) => history.ackedAtMs.length < history.commands.length);
+    if (hit) await server.exit();
+    else await server.kill();
+    return hit;
+  }
+
+  test.each(PHASES)('$name', async (where) => {
+    if (MOST_PASSAGES === 0) {
+      const hits = [await crashAt([killsAt(where, 1)]), await crashAt([killsAt(where, 2 + (SEED % 9))])];
+      expect(hits).toContain(true);
+      return;
+    }
+    let passage = 1;
+    while (passage <= MOST_PASSAGES && (await crashAt([killsAt(where, passage)]))) passage++;
+    expect(passage).toBeGreaterThan(1);
+  });
+
+  test.each(RECOVERY_PHASES)('recovery: $name', async (where) => {
+    const torn = PHASES.find(({ name }) => name === 'half written')!;
+    for (let passage = 1; passage <= SHARDS; passage++) {
+      await crashAt([killsAt(torn, 3)]);
+      const victim = servers.add(await ServerProcess.spawn(options([killsAt(where, passage)])));
+      expect((await victim.exit()).signal).toBe('SIGKILL');
+    }
+    const server = servers.add(await ServerProcess.start(options([])));
+    await check(server);
+    await server.kill();
+  });
+});
