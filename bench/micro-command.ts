@@ -4,7 +4,7 @@
  *   npx node bench/micro-command.ts [keys] [rounds]
  */
 import { COMMANDS } from '../src/commands/command-table.ts';
-import { CommandWindow } from '../src/dispatch/command-window.ts';
+import { Args } from '../src/resp/args.ts';
 import { RequestReader } from '../src/resp/request-reader.ts';
 import { InProcess } from '../test/unit/commands/in-process.ts';
 
@@ -15,7 +15,7 @@ const PIPELINE = 64;
 
 const server = new InProcess({ journalled: false, arenaBytes: 4 * 2 ** 30, shards: 1 });
 const { dispatcher, executor, reply, session } = server.parts();
-const window = new CommandWindow();
+const args = new Args();
 const reader = new RequestReader();
 let seed = 1;
 const random = (): number => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0);
@@ -29,18 +29,15 @@ function frames(set: boolean, count: number, key: () => number): Buffer {
   return Buffer.from(parts.join(''), 'latin1');
 }
 
-/** Runs a buffer of commands as a connection does, `limit` commands a batch; warmed or not. */
-function run(buf: Buffer, warmed: boolean): number {
+/** Runs a buffer of commands as a connection does; nanoseconds a command. */
+function run(buf: Buffer): number {
   const begun = performance.now();
   let pos = 0;
   let inBatch = 0;
   while (pos < buf.length) {
-    window.fill(reader, buf, pos, buf.length, 64);
-    if (warmed) executor.warm(window, 0);
-    for (let i = 0; i < window.count; i++) dispatcher.dispatch(session, window.rows[i], window.args[i]);
-    pos = window.stopped;
-    inBatch += window.count;
-    if (inBatch >= PIPELINE) {
+    pos = reader.read(buf, pos, buf.length, args);
+    dispatcher.dispatch(session, args);
+    if (++inBatch === PIPELINE) {
       inBatch = 0;
       executor.clearTouched();
       reply.rewind(0);
@@ -52,22 +49,19 @@ function run(buf: Buffer, warmed: boolean): number {
 const median = (xs: number[]): number => xs.sort((a, b) => a - b)[xs.length >> 1];
 for (let i = 0; i < KEYS; i += COMMANDS_PER_ROUND) {
   let next = i;
-  run(frames(true, Math.min(COMMANDS_PER_ROUND, KEYS - i), () => next++), false);
+  run(frames(true, Math.min(COMMANDS_PER_ROUND, KEYS - i), () => next++));
 }
 const names = ['GET', 'SET'];
 const results = new Map<string, number[]>();
 for (let round = 0; round < ROUNDS; round++) {
   for (const name of names) {
-    for (const warmed of [false, true]) {
-      const buf = frames(name === 'SET', COMMANDS_PER_ROUND, () => random() % KEYS);
-      const label = `${name} ${warmed ? 'warmed' : 'plain'}`;
-      results.set(label, [...(results.get(label) ?? []), run(buf, warmed)]);
-    }
+    const buf = frames(name === 'SET', COMMANDS_PER_ROUND, () => random() % KEYS);
+    results.set(name, [...(results.get(name) ?? []), run(buf)]);
   }
 }
 const local = frames(false, COMMANDS_PER_ROUND, () => random() % 1000);
-results.set('GET of 1000 keys', Array.from({ length: ROUNDS }, () => run(local, true)));
+results.set('GET of 1000 keys', Array.from({ length: ROUNDS }, () => run(local)));
 const ping = Buffer.from('*1\r\n$4\r\nPING\r\n'.repeat(COMMANDS_PER_ROUND));
-results.set('PING', Array.from({ length: ROUNDS }, () => run(ping, false)));
+results.set('PING', Array.from({ length: ROUNDS }, () => run(ping)));
 for (const [label, ns] of results) console.log(`${label.padEnd(18)} ${median(ns).toFixed(0)} ns`);
 console.log(`${COMMANDS.rows.length} rows, ${server.access.spaces[0].count(0)} keys`);

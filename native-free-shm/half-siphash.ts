@@ -1,3 +1,5 @@
+import { LastView } from './bytes.ts';
+
 /**
  * HalfSipHash-1-3 with a 64-bit key and a 32-bit result: flood-safe hashing of keys at about 1.5 ns per byte.
  *
@@ -6,6 +8,7 @@
 export class HalfSipHash {
   private readonly k0: number;
   private readonly k1: number;
+  private readonly views = new LastView();
 
   /** The key: two 32-bit numbers, random per process. */
   constructor(k0: number, k1: number) {
@@ -24,8 +27,9 @@ export class HalfSipHash {
     let v3 = k1 ^ 0x74656462;
     let i = start;
     const whole = end - (length & 3);
+    const view = this.views.of(bytes);
     for (; i < whole; i += 4) {
-      const m = bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24);
+      const m = view.getInt32(i, true);
       v3 ^= m;
       v0 = (v0 + v1) | 0;
       v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;

@@ -25,6 +25,7 @@
 import type { Arena } from './arena.ts';
 import type { LayoutField } from './arena-layout.ts';
 import { BucketChains } from './bucket-chains.ts';
+import { LastView } from './bytes.ts';
 
 const OFFSET_MASK = 0x3ffffff;
 const COUNT = 0;
@@ -85,6 +86,7 @@ export class HashTable {
   private readonly arena: Arena;
   private readonly segments: Int32Array[];
   private readonly chains: BucketChains;
+  private readonly views = new LastView();
 
   constructor(arena: Arena) {
     this.arena = arena;
@@ -148,57 +150,6 @@ export class HashTable {
     }
   }
 
-  /**
-   * Has the processor fetch the bucket that `find` will look at. May be called without the latch: the result means nothing, and
-   * whatever a racing change lets it read lies inside the segments. Callers use the result so that the load is not optimised away.
-   */
-  warmBucket(root: number, hash: number): number {
-    const segments = this.segments;
-    const r = segments[root >>> 26];
-    const rootAt = (root & OFFSET_MASK) << 2;
-    let page = r[rootAt + DIRECTORY];
-    const mask = r[rootAt + MASK];
-    let home = hash & mask;
-    if (home < r[rootAt + SPLIT]) home = hash & ((mask << 1) | 1);
-    if (r[rootAt + DIRECTORY_PAGES] !== 0) {
-      const directory = segments[page >>> 26];
-      if (directory === undefined) return 0;
-      page = directory[((page & OFFSET_MASK) << 2) + (home >>> PAGE_BUCKETS_SHIFT)];
-    }
-    const words = segments[page >>> 26];
-    return words === undefined ? 0 : words[((page & OFFSET_MASK) << 2) + ((home & (PAGE_BUCKETS - 1)) << 4)];
-  }
-
-  /** As warmBucket, for the first entry in the bucket whose tag fits; best called when the bucket has arrived. */
-  warmEntry(root: number, hash: number): number {
-    const segments = this.segments;
-    const r = segments[root >>> 26];
-    const rootAt = (root & OFFSET_MASK) << 2;
-    let page = r[rootAt + DIRECTORY];
-    const mask = r[rootAt + MASK];
-    let home = hash & mask;
-    if (home < r[rootAt + SPLIT]) home = hash & ((mask << 1) | 1);
-    if (r[rootAt + DIRECTORY_PAGES] !== 0) {
-      const directory = segments[page >>> 26];
-      if (directory === undefined) return 0;
-      page = directory[((page & OFFSET_MASK) << 2) + (home >>> PAGE_BUCKETS_SHIFT)];
-    }
-    const words = segments[page >>> 26];
-    if (words === undefined) return 0;
-    const at = ((page & OFFSET_MASK) << 2) + ((home & (PAGE_BUCKETS - 1)) << 4);
-    const top = hash >>> 24;
-    const tags = Math.imul(top === 0 ? 1 : top, LOW_BITS);
-    for (let group = 0; group < 3; group++) {
-      const differing = words[at + group] ^ tags;
-      const hits = (differing - LOW_BITS) & ~differing & HIGH_BITS;
-      if (hits === 0) continue;
-      const entry = words[at + HANDLES + (group << 2) + ((31 - Math.clz32(hits & -hits)) >> 3)];
-      const e = segments[entry >>> 26];
-      return e === undefined ? 0 : e[(entry & OFFSET_MASK) << 2];
-    }
-    return 0;
-  }
-
   /** True: the entry, at word `entryAt` of its segment `e`, has the key bytes[start … end). */
   private hasKey(
     e: Int32Array,
@@ -218,9 +169,8 @@ export class HashTable {
     }
     const whole = end - (length & 3);
     let i = start;
-    for (; i < whole; i += 4, word++) {
-      if (e[word] !== (bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24))) return false;
-    }
+    const view = this.views.of(bytes);
+    for (; i < whole; i += 4, word++) if (e[word] !== view.getInt32(i, true)) return false;
     if (i === end) return true;
     let last = bytes[i];
     let kept = 0xff;

@@ -15,7 +15,7 @@ export function get(unit: Unit, _args: Args, reply: ReplyWriter): void {
   const ks = unit.ks;
   if (ks.typeOf(h) !== TYPE_STRING) return reply.error(ERR.WRONGTYPE);
   ks.value(h);
-  reply.bulk(ks.vBuf, ks.vStart, ks.vEnd);
+  reply.bulkView(ks.vView, ks.vBuf, ks.vStart, ks.vEnd);
 }
 
 export function strlen(unit: Unit, _args: Args, reply: ReplyWriter): void {

@@ -25,7 +25,7 @@ export function isStringOrAbsent(ks: Keyspace, h: number, reply: ReplyWriter): b
 export function replyValue(ks: Keyspace, h: number, reply: ReplyWriter): void {
   if (h === 0) return reply.null();
   ks.value(h);
-  reply.bulk(ks.vBuf, ks.vStart, ks.vEnd);
+  reply.bulkView(ks.vView, ks.vBuf, ks.vStart, ks.vEnd);
 }
 
 /** Makes argument `valueArg` the value of key argument `keyArg`, whose present entry is `old` (0: none). */

@@ -14,7 +14,7 @@ import { COMMANDS, type CommandRow } from '../commands/command-table.ts';
 import { decodeForward, encodeForward, encodeReply, MESSAGE } from '../messages/ring-messages.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { BUSY, DONE, type Executor } from './executor.ts';
+import { BUSY, DONE, type Executor, routeError, SEVERAL_SHARDS } from './executor.ts';
 import { type GateFacts, refuseByForm, refuseByState } from './gate.ts';
 import { REPLY_MODE, type ServerContext, type Session } from './session.ts';
 
@@ -96,8 +96,9 @@ export class Dispatcher {
     this.unrung = new Uint8Array(parts.workers);
   }
 
-  /** Runs one command of a session, `row` being its look-up. ANSWERED: the reply is in the writer; PARKED: it comes through the session's peer. */
-  dispatch(session: Session, row: CommandRow | null, args: Args): number {
+  /** Runs one command of a session. ANSWERED: the reply is in the writer; PARKED: it comes through the session's peer. */
+  dispatch(session: Session, args: Args): number {
+    const row = COMMANDS.lookup(args);
     const reply = this.reply;
     const start = reply.pos;
     const refusal = refuseByForm(session, row, args);
@@ -112,7 +113,7 @@ export class Dispatcher {
       return this.finish(session, row, start);
     }
     const shard = this.executor.route(row, args, session.db);
-    if (shard === -2) return this.refuse(session, row, this.executor.invalidKeysText, start);
+    if (shard < SEVERAL_SHARDS) return this.refuse(session, row, routeError(shard), start);
     if (this.ringMode && shard >= 0 && this.ownerOf[shard] !== this.rings.worker) return this.forward(session, row, args, shard);
     if (this.executor.execute(row, args, reply, session.db, session.noTouch) === DONE) return this.finish(session, row, start);
     if (shard >= 0 && this.ownerOf[shard] !== this.rings.worker) return this.forward(session, row, args, shard);

@@ -12,11 +12,11 @@ import type { Turn } from '../../native-free-shm/turn.ts';
 import { COUNTER } from '../admin/server-counters.ts';
 import { keyPositions } from '../commands/command-keys.ts';
 import { type CommandRow, REACH } from '../commands/command-table.ts';
+import { MAX_KEY_BYTES } from '../keyspace/entry.ts';
 import { slotMap, slotOf } from '../keyspace/slot.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { SHARD, SHARD_F64, type ShardHeader } from '../shard/world.ts';
-import type { CommandWindow } from './command-window.ts';
 import type { Unit } from './unit.ts';
 
 /** Outcomes of `execute`. */
@@ -24,12 +24,24 @@ export const DONE = 0;
 /** A latch stayed busy; nothing has happened. */
 export const BUSY = 1;
 
+/** Outcomes of `route` that are no shard. */
+export const SEVERAL_SHARDS = -1;
+const NO_KEYS = -2;
+const KEY_TOO_LONG = -3;
+
+/** The error reply for an outcome of `route` below SEVERAL_SHARDS. */
+export function routeError(outcome: number): string {
+  if (outcome === KEY_TOO_LONG) return `ERR key is too long: ${MAX_KEY_BYTES} bytes at most`;
+  return 'ERR Invalid arguments specified for command';
+}
+
 /** How long a thread spins for a busy latch, in microseconds (R1). */
 const SPIN_MICROS = 20;
 /** Room that every writing unit has besides its own arguments: table growth, a heap page, small results. */
 const UNIT_SLACK_BYTES = 1 << 20;
+/** The largest block among these, besides one that holds an argument: a page of the table, with its headers. */
+const LARGEST_OWN_BLOCK_BYTES = 128 * 1024;
 const OUT_OF_ROOM = "OOM command not allowed when used memory > 'maxmemory'.";
-const NO_KEYS = 'ERR Invalid arguments specified for command';
 
 export class Executor {
   readonly unit: Unit;
@@ -51,8 +63,8 @@ export class Executor {
   private readonly touchedMark: Uint8Array;
   private readonly needed: Uint8Array;
   private keyArgs = new Int32Array(64);
-  /** What the warming loads gave; read by nobody, kept so that they are not optimised away. */
-  warmth = 0;
+  private clock24Ms = -1;
+  private clock24Value = 0;
   /** Clock of the batch. */
   clockMs = 0;
 
@@ -85,65 +97,30 @@ export class Executor {
     this.needed = new Uint8Array(this.shards);
   }
 
-  /** Computes hash and shard of key argument `arg`. */
+  /** Computes hash and shard of key argument `arg`; KEY_TOO_LONG. */
   private locate(args: Args, arg: number): number {
     const unit = this.unit;
     const start = args.starts[arg];
     const end = args.ends[arg];
+    if (end - start > MAX_KEY_BYTES) return KEY_TOO_LONG;
     unit.hashes[arg] = this.hasher.hash(args.buf, start, end);
     return (unit.shardOfArg[arg] = this.shards === 1 ? 0 : this.shardOfSlot[slotOf(args.buf, start, end)]);
   }
 
   /**
-   * Finds the shards of a command: fills unit.held and the key registers. Returns the shard if there is just one, -1 for
-   * several, -2 where the keys cannot be told from the arguments.
+   * Finds the shards of a command: fills unit.held and the key registers. Returns the shard if there is just one,
+   * SEVERAL_SHARDS, or why there is none: NO_KEYS, KEY_TOO_LONG.
    */
   route(row: CommandRow, args: Args, db: number): number {
     const unit = this.unit;
     if (row.oneKey) {
-      let shard = args.keyShard;
-      if (shard < 0) {
-        shard = this.locate(args, row.firstKey);
-      } else {
-        unit.hashes[row.firstKey] = args.keyHash;
-        unit.shardOfArg[row.firstKey] = shard;
-      }
+      const shard = this.locate(args, row.firstKey);
+      if (shard < 0) return shard;
       unit.held[0] = shard;
       unit.heldCount = 1;
       return shard;
     }
     return this.routeMany(row, args, db);
-  }
-
-  /**
-   * Computes the keys of a window of parsed commands and has the processor fetch what they will look at, all at once: the
-   * loads of several commands overlap, where each command by itself would wait for two of them one after the other.
-   */
-  warm(window: CommandWindow, db: number): void {
-    const spaces = this.unit.spaces;
-    const { rows, count } = window;
-    let seen = 0;
-    for (let i = 0; i < count; i++) {
-      const row = rows[i];
-      const args = window.args[i];
-      if (row === null || !row.oneKey || args.count <= row.firstKey) continue;
-      const start = args.starts[row.firstKey];
-      const end = args.ends[row.firstKey];
-      const hash = this.hasher.hash(args.buf, start, end);
-      const shard = this.shards === 1 ? 0 : this.shardOfSlot[slotOf(args.buf, start, end)];
-      args.keyHash = hash;
-      args.keyShard = shard;
-    }
-    // loops of their own, so short that several of their loads are under way at the same time
-    for (let i = 0; i < count; i++) {
-      const args = window.args[i];
-      if (args.keyShard >= 0) seen ^= spaces[args.keyShard].warmBucket(db, args.keyHash);
-    }
-    for (let i = 0; i < count; i++) {
-      const args = window.args[i];
-      if (args.keyShard >= 0) seen ^= spaces[args.keyShard].warmEntry(db, args.keyHash);
-    }
-    this.warmth = seen;
   }
 
   /** As `route`, for a record of shard `own`'s journal, which concerns that shard alone whatever the command reaches. */
@@ -167,22 +144,26 @@ export class Executor {
     unit.roomForArgs(args.count);
     if (this.keyArgs.length < args.count) this.keyArgs = new Int32Array(unit.hashes.length);
     const keys = keyPositions(row, args, this.keyArgs);
-    if (keys < 0) return -2;
+    if (keys < 0) return NO_KEYS;
     this.needed.fill(0);
-    for (let i = 0; i < keys; i++) this.needed[this.locate(args, this.keyArgs[i])] = 1;
+    for (let i = 0; i < keys; i++) {
+      const shard = this.locate(args, this.keyArgs[i]);
+      if (shard < 0) return shard;
+      this.needed[shard] = 1;
+    }
     unit.heldCount = 0;
     for (let shard = 0; shard < this.shards; shard++) if (this.needed[shard] !== 0) unit.held[unit.heldCount++] = shard;
     if (unit.heldCount === 0) {
       unit.held[0] = 0;
       unit.heldCount = 1;
     }
-    return unit.heldCount === 1 ? unit.held[0] : -1;
+    return unit.heldCount === 1 ? unit.held[0] : SEVERAL_SHARDS;
   }
 
   private holdAll(): number {
     for (let shard = 0; shard < this.shards; shard++) this.unit.held[shard] = shard;
     this.unit.heldCount = this.shards;
-    return this.shards === 1 ? 0 : -1;
+    return this.shards === 1 ? 0 : SEVERAL_SHARDS;
   }
 
   /**
@@ -233,7 +214,8 @@ export class Executor {
   /** Runs a routed data command. BUSY: a latch stayed taken and nothing happened. */
   execute(row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean): number {
     if ((row.isWrite && this.journalLags()) || !this.acquire()) return BUSY;
-    this.runHeld(row, args, reply, db, noTouch);
+    if (this.unit.heldCount === 1) this.runOne(row, args, reply, db, noTouch);
+    else this.runHeld(row, args, reply, db, noTouch);
     return DONE;
   }
 
@@ -244,10 +226,47 @@ export class Executor {
       return BUSY;
     }
     if (!this.acquireWaiting(turn)) return BUSY;
-    this.runHeld(row, args, reply, db, noTouch);
+    if (this.unit.heldCount === 1) this.runOne(row, args, reply, db, noTouch);
+    else this.runHeld(row, args, reply, db, noTouch);
     return DONE;
   }
 
+  /** The way of nearly every command: one shard, whose latch is held. */
+  private runOne(row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean): void {
+    const unit = this.unit;
+    const shard = unit.held[0];
+    const f64 = this.headers[shard].f64;
+    const ks = unit.spaces[shard];
+    const arena = ks.arena;
+    const newest = f64[SHARD_F64.newestMs];
+    let now = this.clockMs;
+    if (newest > now) now = newest;
+    else if (newest < now) f64[SHARD_F64.newestMs] = now;
+    ks.clock = this.clock24(now);
+    if (this.touchedMark[shard] === 0) this.touch(shard);
+    unit.begin(args, reply, db, now, noTouch);
+    const start = reply.pos;
+    const mutations = arena.mutations;
+    try {
+      if (row.isWrite && !this.reserve(args)) reply.error(OUT_OF_ROOM);
+      else row.run!(unit, args, reply);
+      if (unit.commit(row)) this.wrote = true;
+    } catch (error) {
+      this.handleFailure(error, arena.mutations !== mutations, reply, start, row);
+    }
+    this.latches[shard].release();
+  }
+
+  /** Unix seconds of `ms` in 24 bits, as access clocks hold them. */
+  private clock24(ms: number): number {
+    if (ms !== this.clock24Ms) {
+      this.clock24Ms = ms;
+      this.clock24Value = Math.floor(ms / 1000) & 0xffffff;
+    }
+    return this.clock24Value;
+  }
+
+  /** Several shards, whose latches are all held. */
   private runHeld(row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean): void {
     const unit = this.unit;
     let now = this.clockMs;
@@ -266,7 +285,7 @@ export class Executor {
       else row.run!(unit, args, reply);
       if (unit.commit(row)) this.wrote = true;
     } catch (error) {
-      this.handleFailure(error, mutations, reply, mark, row);
+      this.handleFailure(error, this.mutations() !== mutations, reply, mark, row);
     }
     for (let i = 0; i < unit.heldCount; i++) this.latches[unit.held[i]].release();
   }
@@ -280,7 +299,7 @@ export class Executor {
 
   private enterShards(now: number): void {
     const unit = this.unit;
-    const clock = Math.floor(now / 1000) & 0xffffff;
+    const clock = this.clock24(now);
     for (let i = 0; i < unit.heldCount; i++) {
       const shard = unit.held[i];
       this.headers[shard].f64[SHARD_F64.newestMs] = now;
@@ -298,28 +317,25 @@ export class Executor {
   /** R4: room for everything that the arguments carry, in every shard the unit holds. */
   private reserve(args: Args): boolean {
     const unit = this.unit;
-    const bytes = args.ends[args.count - 1] - args.starts[0] + UNIT_SLACK_BYTES;
+    const frame = args.ends[args.count - 1] - args.starts[0];
+    const bytes = frame + UNIT_SLACK_BYTES;
+    const largest = frame + LARGEST_OWN_BLOCK_BYTES;
     for (let i = 0; i < unit.heldCount; i++) {
       const journal = unit.journals[unit.held[i]];
-      if (!unit.spaces[unit.held[i]].reserve(bytes) || (journal.enabled && !journal.reserve(bytes))) return false;
+      if (!unit.spaces[unit.held[i]].reserve(bytes, largest) || (journal.enabled && !journal.reserve(bytes))) return false;
     }
     return true;
   }
 
-  private handleFailure(error: unknown, mutations: number, reply: ReplyWriter, mark: number, row: CommandRow): void {
+  private handleFailure(error: unknown, changed: boolean, reply: ReplyWriter, mark: number, row: CommandRow): void {
     const unit = this.unit;
-    if (this.mutations() !== mutations) {
+    if (changed) {
       for (let i = 0; i < unit.heldCount; i++) this.headers[unit.held[i]].i32[SHARD.poisoned] = 1;
       this.fail(error);
     }
     reply.rewind(mark);
     const text = error instanceof Error ? error.message : String(error);
     reply.error(`ERR internal error in ${row.fullName}: ${text}`);
-  }
-
-  /** The error for keys that cannot be told from the arguments. */
-  get invalidKeysText(): string {
-    return NO_KEYS;
   }
 
   /** Forgets which shards the batch touched. */

@@ -11,6 +11,7 @@
  * Invariant 2: no method throws after its first change, provided that `reserve` answered true for what it allocates.
  */
 import type { Arena } from '../../native-free-shm/arena.ts';
+import { copyByView, LastView, MAX_VIEW_COPY } from '../../native-free-shm/bytes.ts';
 import { DeadlineHeap } from '../../native-free-shm/deadline-heap.ts';
 import { HashTable } from '../../native-free-shm/hash-table.ts';
 import {
@@ -38,19 +39,12 @@ import {
 
 const OFFSET_MASK = 0x3ffffff;
 const TWO_32 = 4294967296;
-const COPY_LOOP_LIMIT = 96;
 /** So many dropped tables may wait; one more is freed at once by the command that drops it. */
 const MAX_DROPPED = 64;
 
 /** Bytes of a shard's root words for so many databases. */
 export function rootsBytes(databases: number): number {
   return (databases * 2 + 1 + MAX_DROPPED) * 4;
-}
-
-/** Copies `length` bytes; short copies by a loop because a native call costs more than the bytes. */
-function copy(from: Buffer, fromStart: number, to: Buffer, toStart: number, length: number): void {
-  if (length <= COPY_LOOP_LIMIT) for (let i = 0; i < length; i++) to[toStart + i] = from[fromStart + i];
-  else from.copy(to, toStart, fromStart, fromStart + length);
 }
 
 export class Keyspace {
@@ -63,6 +57,8 @@ export class Keyspace {
   clock = 0;
   /** Registers filled by `value`: where the string's bytes lie until the next allocation. */
   vBuf: Buffer;
+  /** The same bytes as vBuf. */
+  vView: DataView;
   vStart = 0;
   vEnd = 0;
   /** Registers filled by `key`. */
@@ -73,6 +69,7 @@ export class Keyspace {
   /** How many databases there are. */
   readonly databases: number;
   private readonly droppedCount: number;
+  private readonly views = new LastView();
 
   constructor(shard: number, arena: Arena, roots: SharedArrayBuffer) {
     this.shard = shard;
@@ -83,6 +80,7 @@ export class Keyspace {
     this.databases = (this.roots.length - 1 - MAX_DROPPED) >> 1;
     this.droppedCount = this.databases << 1;
     this.vBuf = arena.buf[0];
+    this.vView = arena.view[0];
     this.kBuf = arena.buf[0];
   }
 
@@ -108,18 +106,6 @@ export class Keyspace {
   find(db: number, hash: number, bytes: Buffer, start: number, end: number): number {
     const root = this.roots[db << 1];
     return root === 0 ? 0 : this.table.find(root, hash, bytes, start, end);
-  }
-
-  /** Has the processor fetch a bucket ahead; without the latch, see HashTable. */
-  warmBucket(db: number, hash: number): number {
-    const root = this.roots[db << 1];
-    return root === 0 ? 0 : this.table.warmBucket(root, hash);
-  }
-
-  /** Has the processor fetch an entry ahead; without the latch, see HashTable. */
-  warmEntry(db: number, hash: number): number {
-    const root = this.roots[db << 1];
-    return root === 0 ? 0 : this.table.warmEntry(root, hash);
   }
 
   private meta(h: number): number {
@@ -153,12 +139,14 @@ export class Keyspace {
     const at = base + ((meta & HAS_DEADLINE) !== 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES) + (meta & KEY_BYTES_MASK);
     if ((meta & LARGE) === 0) {
       this.vBuf = arena.buf[segment];
+      this.vView = arena.view[segment];
       this.vStart = at;
       this.vEnd = at + i32[(base >> 2) + WORD_VALUE];
       return;
     }
     const block = i32[(at + 3) >> 2];
     this.vBuf = arena.buf[block >>> 26];
+    this.vView = arena.view[block >>> 26];
     this.vStart = (block & OFFSET_MASK) << 4;
     this.vEnd = this.vStart + i32[(base >> 2) + WORD_VALUE];
   }
@@ -193,9 +181,9 @@ export class Keyspace {
     return this.arena.i32[h >>> 26][((h & OFFSET_MASK) << 2) + WORD_CLOCK] & CLOCK_MASK;
   }
 
-  /** True: allocations up to `bytes` in total will succeed (R4). */
-  reserve(bytes: number): boolean {
-    return this.arena.reserve(bytes);
+  /** True: allocations up to `bytes` in total, none of them over `largestBytes`, will succeed (R4). */
+  reserve(bytes: number, largestBytes: number = bytes): boolean {
+    return this.arena.reserve(bytes, largestBytes);
   }
 
   /**
@@ -217,14 +205,26 @@ export class Keyspace {
   ): number {
     const length = vEnd - vStart;
     if (old !== 0 && this.overwrite(old, deadline, length, raw)) {
-      copy(vBuf, vStart, this.vBuf, this.vStart, length);
+      this.fillValue(vBuf, vStart, length);
       return old;
     }
     if (deadline === KEEP_DEADLINE) deadline = old === 0 ? NO_DEADLINE : this.deadlineOf(old);
     const h = this.newString(hash, kBuf, kStart, kEnd, length, deadline, raw);
-    copy(vBuf, vStart, this.vBuf, this.vStart, length);
+    this.fillValue(vBuf, vStart, length);
     this.link(db, hash, h, deadline, old);
     return h;
+  }
+
+  /** Copies bytes into a segment. */
+  private copyTo(from: Buffer, fromStart: number, segment: number, toStart: number, length: number): void {
+    if (length > MAX_VIEW_COPY) from.copy(this.arena.buf[segment], toStart, fromStart, fromStart + length);
+    else copyByView(this.arena.view[segment], toStart, this.views.of(from), fromStart, length);
+  }
+
+  /** Copies bytes to where the v registers point. */
+  private fillValue(from: Buffer, fromStart: number, length: number): void {
+    if (length > MAX_VIEW_COPY) from.copy(this.vBuf, this.vStart, fromStart, fromStart + length);
+    else copyByView(this.vView, this.vStart, this.views.of(from), fromStart, length);
   }
 
   /** Tries to reuse the block of `old` for a string of `length` bytes; true: v registers say where to write them. */
@@ -244,6 +244,7 @@ export class Keyspace {
     i32[w + WORD_VALUE] = length;
     i32[w + WORD_CLOCK] = (i32[w + WORD_CLOCK] & ~CLOCK_MASK) | this.clock;
     this.vBuf = arena.buf[segment];
+    this.vView = arena.view[segment];
     this.vStart = at;
     this.vEnd = at + length;
     return true;
@@ -267,15 +268,16 @@ export class Keyspace {
     i32[w + WORD_VALUE] = length;
     i32[w + WORD_CLOCK] = this.clock;
     if (deadline >= 0) this.writeDeadline(h, deadline);
-    const buf = arena.buf[segment];
-    copy(kBuf, kStart, buf, base + header, keyBytes);
+    this.copyTo(kBuf, kStart, segment, base + header, keyBytes);
     const at = base + header + keyBytes;
     if (large) {
       i32[(at + 3) >> 2] = block;
       this.vBuf = arena.buf[block >>> 26];
+      this.vView = arena.view[block >>> 26];
       this.vStart = (block & OFFSET_MASK) << 4;
     } else {
-      this.vBuf = buf;
+      this.vBuf = arena.buf[segment];
+      this.vView = arena.view[segment];
       this.vStart = at;
     }
     this.vEnd = this.vStart + length;
@@ -383,7 +385,7 @@ export class Keyspace {
     const toBuf = this.vBuf;
     const toStart = this.vStart;
     this.value(h);
-    copy(this.vBuf, this.vStart, toBuf, toStart, Math.min(newBytes, this.vEnd - this.vStart));
+    this.vBuf.copy(toBuf, toStart, this.vStart, this.vStart + Math.min(newBytes, this.vEnd - this.vStart));
     this.link(db, hash, next, deadline, h);
     return next;
   }
@@ -424,7 +426,7 @@ export class Keyspace {
     target[tw + WORD_META] = deadline >= 0 ? meta | HAS_DEADLINE : meta & ~HAS_DEADLINE;
     target[tw + WORD_VALUE] = source[sw + WORD_VALUE];
     target[tw + WORD_CLOCK] = source[sw + WORD_CLOCK];
-    copy(arena.buf[h >>> 26], (sw << 2) + from, arena.buf[next >>> 26], (tw << 2) + to, keyBytes + embedded);
+    this.copyTo(arena.buf[h >>> 26], (sw << 2) + from, next >>> 26, (tw << 2) + to, keyBytes + embedded);
     if (large !== 0) target[this.largeWord(next, target[tw + WORD_META])] = large;
     if (deadline >= 0) this.writeDeadline(next, deadline);
     this.table.replace(this.roots[db << 1], source[sw + WORD_HASH], h, next);
@@ -524,9 +526,9 @@ export class Keyspace {
     target[tw + WORD_META] = (meta & ~KEY_BYTES_MASK) | keyBytes;
     target[tw + WORD_VALUE] = source[sw + WORD_VALUE];
     target[tw + WORD_CLOCK] = source[sw + WORD_CLOCK];
-    const to = arena.buf[next >>> 26];
-    copy(kBuf, kStart, to, (tw << 2) + header, keyBytes);
-    copy(arena.buf[h >>> 26], (sw << 2) + header + (meta & KEY_BYTES_MASK), to, (tw << 2) + header + keyBytes, embedded);
+    this.copyTo(kBuf, kStart, next >>> 26, (tw << 2) + header, keyBytes);
+    const valueStart = (sw << 2) + header + (meta & KEY_BYTES_MASK);
+    this.copyTo(arena.buf[h >>> 26], valueStart, next >>> 26, (tw << 2) + header + keyBytes, embedded);
     if (large !== 0) target[this.largeWord(next, target[tw + WORD_META])] = large;
     const deadline = this.deadlineOf(h);
     if (deadline >= 0) this.writeDeadline(next, deadline);

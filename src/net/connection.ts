@@ -6,17 +6,16 @@
  */
 import type { Socket } from 'node:net';
 import { COUNTER } from '../admin/server-counters.ts';
-import type { CommandWindow } from '../dispatch/command-window.ts';
 import { ANSWERED, type Dispatcher } from '../dispatch/dispatcher.ts';
-import type { Executor } from '../dispatch/executor.ts';
+import type { Args } from '../resp/args.ts';
 import type { Peer, Session } from '../dispatch/session.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { PROTOCOL_ERROR, RequestReader } from '../resp/request-reader.ts';
+import { NEED_MORE, PROTOCOL_ERROR, RequestReader } from '../resp/request-reader.ts';
 import type { HeldOutput, Outbox, OutputSink } from './outbox.ts';
+import { SocketWriter } from './socket-writer.ts';
 
 /** Commands between two looks at the clock inside one batch (R9: batches longer than a millisecond read it again). */
 const COMMANDS_PER_CLOCK = 64;
-const MAX_WINDOW = 64;
 /** Output that the kernel has not taken; beyond it the connection is not read until it drains. */
 const OUTPUT_PAUSE_BYTES = 1 << 20;
 const KEPT_INPUT_BYTES = 64 * 1024;
@@ -26,8 +25,7 @@ export interface ConnectionThread {
   readonly dispatcher: Dispatcher;
   readonly outbox: Outbox;
   readonly reply: ReplyWriter;
-  readonly window: CommandWindow;
-  readonly executor: Executor;
+  readonly args: Args;
   readonly counters: Float64Array;
   /** Reads the clock for a batch and tells the executor; unix ms. */
   readClock(): number;
@@ -47,6 +45,7 @@ export class Connection implements Peer, OutputSink {
   stagedOutputs = 0;
   closed = false;
   private readonly socket: Socket;
+  private readonly writer: SocketWriter;
   private readonly thread: ConnectionThread;
   private readonly reader: RequestReader;
   /** Input that has not been parsed yet: input[inputStart, inputEnd). */
@@ -60,6 +59,7 @@ export class Connection implements Peer, OutputSink {
 
   constructor(socket: Socket, session: Session, thread: ConnectionThread) {
     this.socket = socket;
+    this.writer = new SocketWriter(socket, () => this.onDrain());
     this.session = session;
     this.thread = thread;
     this.reader = new RequestReader();
@@ -71,6 +71,7 @@ export class Connection implements Peer, OutputSink {
   /** Takes `length` bytes of the read buffer; false: stop reading until resumed. */
   onBytes(buf: Buffer, length: number): boolean {
     this.thread.counters[COUNTER.netInputBytes] += length;
+    this.thread.counters[COUNTER.readsProcessed]++;
     if (this.input !== null) {
       this.append(buf, 0, length);
       if (!this.session.parked) this.runKept();
@@ -98,7 +99,7 @@ export class Connection implements Peer, OutputSink {
     this.thread.forget(this);
   }
 
-  onDrain(): void {
+  private onDrain(): void {
     if (!this.draining) return;
     this.draining = false;
     this.carryOn();
@@ -122,50 +123,30 @@ export class Connection implements Peer, OutputSink {
 
   /** The hot loop: parse and dispatch until the input, or this connection's right to go on, is used up. */
   private commands(buf: Buffer, pos: number, end: number): number {
-    const { window, executor } = this.thread;
-    const session = this.session;
-    const reader = this.reader;
-    this.thread.reply.resp = session.resp;
+    const { dispatcher, args, reply } = this.thread;
+    const { session, reader } = this;
     let untilClock = 0;
+    reply.resp = session.resp;
     while (pos < end) {
-      // before AUTH the reader's limits may change with every command
-      const next = window.fill(reader, buf, pos, end, session.authenticated ? MAX_WINDOW : 1);
-      const count = window.count;
-      if (count > 0) {
-        if (untilClock <= 0) {
-          session.nowMs = this.thread.readClock();
-          untilClock = COMMANDS_PER_CLOCK;
-        }
-        untilClock -= count;
-        if (count > 1) executor.warm(window, session.db);
-        const ended = this.runWindow(count);
-        if (ended >= 0) {
-          reader.restart();
-          return this.ending ? end : window.ends[ended];
-        }
+      const next = reader.read(buf, pos, end, args);
+      if (next < 0) {
+        if (next === PROTOCOL_ERROR) this.protocolError();
+        return next === NEED_MORE ? pos : end;
       }
-      if (next === PROTOCOL_ERROR) {
-        this.protocolError();
+      pos = next;
+      if (args.count === 0) continue;
+      if (untilClock-- === 0) {
+        session.nowMs = this.thread.readClock();
+        untilClock = COMMANDS_PER_CLOCK;
+      }
+      if (dispatcher.dispatch(session, args) !== ANSWERED) return pos;
+      if (session.closeAfterReply) {
+        this.ending = true;
         return end;
       }
-      pos = window.stopped;
-      if (next < 0) return pos;
+      reader.authenticated = session.authenticated;
     }
     return pos;
-  }
-
-  /** Dispatches the commands of the window; returns the index of the one that ended the batch (parked or closing), else -1. */
-  private runWindow(count: number): number {
-    const { dispatcher, window } = this.thread;
-    const session = this.session;
-    for (let i = 0; i < count; i++) {
-      const outcome = dispatcher.dispatch(session, window.rows[i], window.args[i]);
-      if (outcome === ANSWERED && !session.closeAfterReply) continue;
-      if (session.closeAfterReply) this.ending = true;
-      return i;
-    }
-    this.reader.authenticated = session.authenticated;
-    return -1;
   }
 
   private protocolError(): void {
@@ -246,10 +227,9 @@ export class Connection implements Peer, OutputSink {
   /** OutputSink: writes to the socket; true when the kernel took everything at once. */
   send(buf: Buffer, start: number, end: number): boolean {
     this.thread.counters[COUNTER.netOutputBytes] += end - start;
-    this.socket.write(buf.subarray(start, end));
-    const waiting = this.socket.writableLength;
-    if (waiting === 0) return true;
-    if (waiting > OUTPUT_PAUSE_BYTES) this.draining = true;
+    this.thread.counters[COUNTER.writesProcessed]++;
+    if (this.writer.write(buf, start, end)) return true;
+    if (this.writer.pendingBytes > OUTPUT_PAUSE_BYTES) this.draining = true;
     return false;
   }
 
@@ -286,7 +266,7 @@ export class Connection implements Peer, OutputSink {
 
   /** Bytes of output that the kernel has not taken, or that wait for safe positions. */
   get outputBytes(): number {
-    let bytes = this.socket.writableLength;
+    let bytes = this.writer.pendingBytes;
     for (const held of this.heldOutputs) bytes += held.bytes.length;
     return bytes;
   }

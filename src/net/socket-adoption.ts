@@ -12,7 +12,6 @@ export interface ByteSink {
   onBytes(buf: Buffer, length: number): boolean;
   onEnd(): void;
   onClose(): void;
-  onDrain(): void;
 }
 
 /** Parts of a socket that Node's types do not show. */
@@ -57,7 +56,6 @@ export function adoptSocket(socket: net.Socket, readBuffer: Buffer | null, makeS
   const target = sink;
   adopted.on('end', () => target.onEnd());
   adopted.on('close', () => target.onClose());
-  adopted.on('drain', () => target.onDrain());
   // a reset or a broken pipe ends in 'close', which does all there is to do
   adopted.on('error', () => adopted.destroy());
   adopted.resume();

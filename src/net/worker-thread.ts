@@ -14,7 +14,6 @@ import { COUNTER_NAMES } from '../admin/server-counters.ts';
 import { ServerSamples } from '../admin/server-samples.ts';
 import { SettingsStore } from '../admin/settings-store.ts';
 import { enumWord } from '../admin/settings-table.ts';
-import { CommandWindow } from '../dispatch/command-window.ts';
 import { Dispatcher } from '../dispatch/dispatcher.ts';
 import { Executor } from '../dispatch/executor.ts';
 import type { ServerContext } from '../dispatch/session.ts';
@@ -45,8 +44,7 @@ class WorkerThread implements ConnectionThread {
   readonly dispatcher: Dispatcher;
   readonly outbox: Outbox;
   readonly reply = new ReplyWriter();
-  readonly window = new CommandWindow();
-  private readonly args = new Args();
+  readonly args = new Args();
   readonly counters: Float64Array;
   private readonly start: ThreadStart;
   private readonly port: MessagePort;
@@ -252,7 +250,8 @@ class WorkerThread implements ConnectionThread {
   /** An executor that journals nothing and for which no time has passed: nothing expires while records are replayed. */
   private replayExecutor(): Executor {
     const unit = new Unit(this.access.spaces, this.server.journals, new Float64Array(COUNTER_NAMES.length), this.args, this.reply, random32, false);
-    unit.maxBulkBytes = this.bulkLimit;
+    // the limit may have been higher when the records were written
+    unit.maxBulkBytes = Number.MAX_SAFE_INTEGER;
     return new Executor({ ...this.executorParts(), unit });
   }
 

@@ -20,9 +20,6 @@ export class Args {
   ends: Int32Array;
   frameStart = -1;
   frameEnd = -1;
-  /** Hash of the one key and the shard it lies in, where they were computed ahead; keyShard -1: they were not. */
-  keyHash = 0;
-  keyShard = -1;
 
   /** `capacity`: arguments that fit without growing. */
   constructor(capacity: number = FIRST_CAPACITY) {

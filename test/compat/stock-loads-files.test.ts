@@ -35,7 +35,8 @@ describeWith(['redis-server', 'redis-check-aof'], 'stock Redis and the files of 
     ]);
     expect(replies.filter((reply) => reply instanceof ReplyError)).toEqual([]);
     const expected = await contentsOf(server);
-    expect(await server.stop()).toEqual({ code: 0, signal: null });
+    server.signal('SIGTERM');
+    expect(await server.exit()).toEqual({ code: 0, signal: null });
 
     const loaded = new Map<string, string>();
     for (let shard = 0; shard < SHARDS; shard++) {

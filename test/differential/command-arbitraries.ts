@@ -210,7 +210,7 @@ const SELDOM: readonly (readonly [string, ...Part[]])[] = [
   ['PING', maybe(value)],
   ['ECHO', value],
   ['FLUSHDB', maybe(oneOf('SYNC', 'ASYNC', 'NOW'))],
-  ['NOSUCHCOMMAND', value, key],
+  ['NOSUCHCOMMAND', oneOf('x', 'two words', 'two\r\nlines', 'long'.repeat(50), '\xff'), maybe(oneOf('', "'"))],
   ['OBJECT', oneOf('NOSUCH', 'ENCODING')],
 ];
 

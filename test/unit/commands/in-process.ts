@@ -262,7 +262,7 @@ export class InProcess {
     this.executor.clockMs = session.nowMs = this.nowMs;
     this.reply.resp = session.resp;
     const start = this.reply.pos;
-    this.dispatcher.dispatch(session, COMMANDS.lookup(this.args), this.args);
+    this.dispatcher.dispatch(session, this.args);
     this.executor.clearTouched();
     const out = this.reply.buf.toString('latin1', start, this.reply.pos);
     this.reply.rewind(start);
