@@ -24,7 +24,9 @@ function frames(set: boolean, count: number, key: () => number): Buffer {
   const parts: string[] = [];
   for (let i = 0; i < count; i++) {
     const name = `key:${String(key()).padStart(12, '0')}`;
-    parts.push(set ? `*3\r\n$3\r\nSET\r\n$16\r\n${name}\r\n$8\r\nxxxxxxxx\r\n` : `*2\r\n$3\r\nGET\r\n$16\r\n${name}\r\n`);
+    parts.push(
+      set ? `*3\r\n$3\r\nSET\r\n$16\r\n${name}\r\n$8\r\nxxxxxxxx\r\n` : `*2\r\n$3\r\nGET\r\n$16\r\n${name}\r\n`,
+    );
   }
   return Buffer.from(parts.join(''), 'latin1');
 }
@@ -60,8 +62,14 @@ for (let round = 0; round < ROUNDS; round++) {
   }
 }
 const local = frames(false, COMMANDS_PER_ROUND, () => random() % 1000);
-results.set('GET of 1000 keys', Array.from({ length: ROUNDS }, () => run(local)));
+results.set(
+  'GET of 1000 keys',
+  Array.from({ length: ROUNDS }, () => run(local)),
+);
 const ping = Buffer.from('*1\r\n$4\r\nPING\r\n'.repeat(COMMANDS_PER_ROUND));
-results.set('PING', Array.from({ length: ROUNDS }, () => run(ping)));
+results.set(
+  'PING',
+  Array.from({ length: ROUNDS }, () => run(ping)),
+);
 for (const [label, ns] of results) console.log(`${label.padEnd(18)} ${median(ns).toFixed(0)} ns`);
 console.log(`${COMMANDS.rows.length} rows, ${server.access.spaces[0].count(0)} keys`);

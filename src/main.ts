@@ -4,7 +4,9 @@ import { enableCompileCache } from 'node:module';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (!((major === 24 && minor >= 21) || (major === 26 && minor >= 6) || major > 26)) {
-  process.stderr.write(`Skein needs Node.js 24.21 or later of 24, or 26.6 and later; this is ${process.versions.node}. Try: npx node src/main.ts\n`);
+  process.stderr.write(
+    `Skein needs Node.js 24.21 or later of 24, or 26.6 and later; this is ${process.versions.node}. Try: npx node src/main.ts\n`,
+  );
   process.exit(1);
 }
 if (process.env['NODE_DISABLE_COMPILE_CACHE'] === undefined) enableCompileCache();

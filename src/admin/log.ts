@@ -2,7 +2,7 @@
  * The server log: lines on standard output or in `logfile`, with pid, role and time as Redis writes them.
  * A closed standard output does not stop the server.
  */
-import type { LogLevel } from '../messages/thread-messages.ts';
+export type LogLevel = 'debug' | 'verbose' | 'notice' | 'warning';
 
 const MARKS: Record<LogLevel, string> = { debug: '.', verbose: '-', notice: '*', warning: '#' };
 const ORDER: readonly LogLevel[] = ['debug', 'verbose', 'notice', 'warning'];

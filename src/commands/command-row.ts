@@ -34,6 +34,7 @@ export const CATEGORIES = [
 ] as const;
 
 const QUOTED_BYTES = 128;
+const REMEMBERED_NAME_BYTES = 16;
 
 export class CommandRow {
   readonly spec: CommandSpec;
@@ -60,6 +61,8 @@ export class CommandRow {
   readonly singleRange: boolean;
   /** Exactly one key, at argument `firstKey`, which the arity guarantees. */
   readonly oneKey: boolean;
+  /** The gate has nothing to ask about its form but the number of arguments. */
+  readonly isPlain: boolean;
   subcommands: NameTable | null = null;
 
   constructor(spec: CommandSpec, id: number, parent: CommandRow | null) {
@@ -80,6 +83,7 @@ export class CommandRow {
     this.lastKey = keys.last;
     this.keyStep = keys.step;
     this.singleRange = !keys.movable;
+    this.isPlain = !this.isContainer && (this.flagBits & FLAG.protected) === 0;
     this.oneKey = this.reach === REACH.keys && !keys.movable && keys.first > 0 && keys.first === keys.last;
   }
 
@@ -221,11 +225,36 @@ export class CommandTable {
     this.names = new NameTable(this.commands);
   }
 
+  // the last command looked up: a pipeline mostly repeats one, spelled the same
+  private readonly lastName = new Uint8Array(REMEMBERED_NAME_BYTES);
+  private lastLength = 0;
+  private lastRow: CommandRow | null = null;
+
   /** The row of a command's arguments: its subcommand's where one matches; null: no such command. */
   lookup(args: Args): CommandRow | null {
-    const row = this.names.find(args.buf, args.starts[0], args.ends[0]);
-    if (row === null || row.subcommands === null || args.count < 2) return row;
+    const buf = args.buf;
+    const start = args.starts[0];
+    const length = args.ends[0] - start;
+    if (length === this.lastLength) {
+      const name = this.lastName;
+      let i = 0;
+      while (i < length && buf[start + i] === name[i]) i++;
+      if (i === length) return this.lastRow;
+    }
+    const row = this.names.find(buf, start, start + length);
+    if (row === null) return null;
+    if (row.subcommands === null) {
+      if (length <= REMEMBERED_NAME_BYTES) this.remember(row, buf, start, length);
+      return row;
+    }
+    if (args.count < 2) return row;
     return row.subcommands.find(args.buf, args.starts[1], args.ends[1]) ?? row;
+  }
+
+  private remember(row: CommandRow, buf: Buffer, start: number, length: number): void {
+    for (let i = 0; i < length; i++) this.lastName[i] = buf[start + i];
+    this.lastLength = length;
+    this.lastRow = row;
   }
 
   /** A row by its full name, 'get' or 'client|list' in any case; for COMMAND INFO and the like. */

@@ -56,11 +56,29 @@ export interface KeySpec {
   flags: KeyFlag[];
   /** Index of the first key argument, the command name being 0. */
   begin: number;
-  find: { kind: 'range'; last: number; step: number; limit: number } | { kind: 'keynum'; keynumIndex: number; firstKey: number; step: number };
+  find:
+    | { kind: 'range'; last: number; step: number; limit: number }
+    | { kind: 'keynum'; keynumIndex: number; firstKey: number; step: number };
   notes?: string;
 }
 
-export type CommandGroup = 'string' | 'bitmap' | 'generic' | 'connection' | 'server' | 'list' | 'hash' | 'set' | 'sorted-set' | 'stream' | 'hyperloglog' | 'geo' | 'pubsub' | 'scripting' | 'transactions' | 'cluster';
+export type CommandGroup =
+  | 'string'
+  | 'bitmap'
+  | 'generic'
+  | 'connection'
+  | 'server'
+  | 'list'
+  | 'hash'
+  | 'set'
+  | 'sorted-set'
+  | 'stream'
+  | 'hyperloglog'
+  | 'geo'
+  | 'pubsub'
+  | 'scripting'
+  | 'transactions'
+  | 'cluster';
 
 /** Runs under the latches of the shards of all its keys. Validates before its first change; never throws after it. */
 export type DataHandler = (unit: Unit, args: Args, reply: ReplyWriter) => void;

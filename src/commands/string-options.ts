@@ -18,6 +18,7 @@ export const OPTION = {
   ifne: 1024,
 } as const;
 
+const INT64_MAX = 2n ** 63n - 1n;
 const CONDITIONS = OPTION.nx | OPTION.xx | OPTION.ifeq | OPTION.ifne;
 const EXPIRIES = OPTION.ex | OPTION.px | OPTION.exat | OPTION.pxat;
 const SECONDS = OPTION.ex | OPTION.exat;
@@ -115,7 +116,8 @@ export class StringOptions {
 
 /**
  * The deadline in unix ms that argument `index` names, counted from `baseMs` in steps of `unitMs`; NaN after an error reply.
- * Times must be positive and end where milliseconds are exact (in the year 287396).
+ * Times must be positive. Redis counts in 64 bits, Skein keeps 53 of them: a deadline behind the year 287396 becomes the last one
+ * that can be kept, one that 64 bits cannot hold is an error, as in Redis.
  */
 export function deadlineArgument(
   args: Args,
@@ -128,7 +130,14 @@ export function deadlineArgument(
   const given = parseInteger(args.buf, args.starts[index], args.ends[index]);
   const deadline = given * unitMs + baseMs;
   if (given > 0 && Number.isSafeInteger(deadline)) return deadline;
-  const isInteger = !Number.isNaN(given) || parseInt64(args.buf, args.starts[index], args.ends[index]) !== null;
-  reply.error(isInteger ? invalidExpireTime(commandName) : ERR.NOT_INTEGER);
-  return Number.NaN;
+  const exact = parseInt64(args.buf, args.starts[index], args.ends[index]);
+  if (exact === null) {
+    reply.error(ERR.NOT_INTEGER);
+    return Number.NaN;
+  }
+  if (exact <= 0n || exact * BigInt(unitMs) > INT64_MAX - BigInt(baseMs)) {
+    reply.error(invalidExpireTime(commandName));
+    return Number.NaN;
+  }
+  return Number.MAX_SAFE_INTEGER;
 }

@@ -11,17 +11,28 @@ import type { RingReader, RingWriter } from '../../native-free-shm/ring.ts';
 import type { Turn } from '../../native-free-shm/turn.ts';
 import { COUNTER } from '../admin/server-counters.ts';
 import { COMMANDS, type CommandRow } from '../commands/command-table.ts';
-import { decodeForward, encodeForward, encodeReply, MESSAGE } from '../messages/ring-messages.ts';
+import { REPLY_MODE } from '../commands/reply-mode.ts';
+import {
+  decodeForward,
+  encodeForward,
+  encodeReply,
+  MESSAGE,
+  replyShard,
+  replyWrote,
+} from '../messages/ring-messages.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { BUSY, DONE, type Executor, routeError, SEVERAL_SHARDS } from './executor.ts';
+import { PROCESS_BITS } from '../shard/world.ts';
+import { DONE, type Executor, GATE, routeError, SEVERAL_SHARDS } from './executor.ts';
 import { type GateFacts, refuseByForm, refuseByState } from './gate.ts';
-import { REPLY_MODE, type ServerContext, type Session } from './session.ts';
+import type { ServerContext, Session } from './session.ts';
 
 /** The command was answered into the reply writer. */
 export const ANSWERED = 0;
 /** The session is parked: its answer comes later. */
 export const PARKED = 1;
+
+const COMMANDS_PROCESSED = COUNTER.commandsProcessed;
 
 /** After so many failures a unit takes the process-wide turn (R2). */
 const FAILURES_BEFORE_TURN = 8;
@@ -61,6 +72,8 @@ export class Dispatcher {
   private readonly ownerOf: Int32Array;
   /** All foreign single-shard commands go to the owner (setting cross-shard). */
   ringMode = false;
+  /** maxmemory is set. */
+  memoryBounded = false;
   private waiting: Waiting[] = [];
   private forwarded: (Session | null)[] = [];
   private readonly freeRequests: number[] = [];
@@ -101,11 +114,17 @@ export class Dispatcher {
     const row = COMMANDS.lookup(args);
     const reply = this.reply;
     const start = reply.pos;
-    const refusal = refuseByForm(session, row, args);
-    if (refusal !== null || row === null) return this.refuse(session, row, refusal!, start);
-    const state = refuseByState(row, this.facts);
-    if (state !== null) return this.refuse(session, row, state, start);
-    this.counters[COUNTER.commandsProcessed]++;
+    // the common case in one line; refuseByForm and refuseByState say what it means
+    if (row === null || !row.isPlain || !session.authenticated || !row.arityFits(args.count)) {
+      const refusal = refuseByForm(session, row, args);
+      if (refusal !== null || row === null) return this.refuse(session, row, refusal!, start);
+    }
+    const bits = this.facts.stateBits();
+    if (bits !== 0 || this.memoryBounded) {
+      const refusal = refuseByState(row, this.facts, bits);
+      if (refusal !== null) return this.refuse(session, row, refusal, start);
+    }
+    this.counters[COMMANDS_PROCESSED]++;
     session.lastRow = row.id;
     if (row.session !== null) {
       row.session(session, args, reply);
@@ -114,8 +133,12 @@ export class Dispatcher {
     }
     const shard = this.executor.route(row, args, session.db);
     if (shard < SEVERAL_SHARDS) return this.refuse(session, row, routeError(shard), start);
-    if (this.ringMode && shard >= 0 && this.ownerOf[shard] !== this.rings.worker) return this.forward(session, row, args, shard);
-    if (this.executor.execute(row, args, reply, session.db, session.noTouch) === DONE) return this.finish(session, row, start);
+    if (this.ringMode && shard >= 0 && this.ownerOf[shard] !== this.rings.worker)
+      return this.forward(session, row, args, shard);
+    this.executor.gateBits = bits & PROCESS_BITS;
+    const outcome = this.executor.execute(row, args, reply, session.db, session.noTouch);
+    if (outcome === DONE) return this.finish(session, row, start);
+    if (outcome === GATE) return this.wait(session, row, args);
     if (shard >= 0 && this.ownerOf[shard] !== this.rings.worker) return this.forward(session, row, args, shard);
     return this.wait(session, row, args);
   }
@@ -224,7 +247,8 @@ export class Dispatcher {
     const queue = this.outgoing[worker];
     const kinds = this.outgoingKinds[worker];
     let sent = 0;
-    while (sent < queue.length && this.rings.to[worker]!.tryWrite(kinds[sent], queue[sent], 0, queue[sent].length)) sent++;
+    while (sent < queue.length && this.rings.to[worker]!.tryWrite(kinds[sent], queue[sent], 0, queue[sent].length))
+      sent++;
     if (sent === 0) return;
     queue.splice(0, sent);
     kinds.splice(0, sent);
@@ -234,12 +258,11 @@ export class Dispatcher {
   private readonly onRecord = (kind: number, buf: Buffer, start: number, end: number): void => {
     if (kind === MESSAGE.reply) {
       const request = buf.readUInt32LE(start);
-      const shard = buf.readUInt32LE(start + 4);
+      const word = buf.readUInt32LE(start + 4);
       const session = this.forwarded[request];
       this.forwarded[request] = null;
       this.freeRequests.push(request);
-      if (session !== null) this.executor.touch(shard);
-      session?.peer?.complete(Buffer.from(buf.subarray(start + 8, end)));
+      if (session !== null) this.answerForwarded(session, word, buf, start + 8, end);
       return;
     }
     const message = decodeForward(buf, start, end);
@@ -256,6 +279,19 @@ export class Dispatcher {
     };
     this.waiting.push(item);
   };
+
+  /** The owner has run a session's command: its reply counts and leaves as if it had run here. */
+  private answerForwarded(session: Session, word: number, buf: Buffer, start: number, end: number): void {
+    const { reply, executor } = this;
+    executor.touch(replyShard(word));
+    if (replyWrote(word)) executor.wrote = true;
+    const mark = reply.mark();
+    reply.raw(buf, start, end);
+    this.finish(session, COMMANDS.rows[session.lastRow], mark);
+    const bytes = Buffer.from(reply.buf.subarray(mark, reply.pos));
+    reply.rewind(mark);
+    session.peer?.complete(bytes);
+  }
 
   private retryWaiting(): void {
     if (this.waiting.length > 0) {
@@ -276,7 +312,9 @@ export class Dispatcher {
     const start = reply.mark();
     const kept = reply.resp;
     reply.resp = item.resp;
-    const refusal = refuseByState(item.row, this.facts);
+    const bits = this.facts.stateBits();
+    executor.gateBits = bits & PROCESS_BITS;
+    const refusal = refuseByState(item.row, this.facts, bits);
     const shard = executor.route(item.row, item.args, item.db);
     let outcome: number = DONE;
     if (refusal !== null) reply.error(refusal);
@@ -285,7 +323,8 @@ export class Dispatcher {
       outcome = executor.executeWaiting(item.row, item.args, reply, item.db, item.noTouch, turn);
     }
     reply.resp = kept;
-    if (outcome === BUSY) return false;
+    if (outcome === GATE) this.selfRing = true;
+    if (outcome !== DONE) return false;
     this.answer(item, shard, start);
     return true;
   }
@@ -293,8 +332,11 @@ export class Dispatcher {
   private answer(item: Waiting, shard: number, start: number): void {
     const reply = this.reply;
     if (item.session === null) {
-      const message = encodeReply(item.request, Math.max(shard, 0), reply.buf, start, reply.pos);
+      const { wrote } = this.executor;
+      const message = encodeReply(item.request, Math.max(shard, 0), wrote, reply.buf, start, reply.pos);
       reply.rewind(start);
+      // the reply leaves through the other worker's outbox, which waits for what it shows
+      this.executor.clearTouched();
       this.send(item.origin, MESSAGE.reply, message);
       return;
     }

@@ -16,13 +16,15 @@ import { MAX_KEY_BYTES } from '../keyspace/entry.ts';
 import { slotMap, slotOf } from '../keyspace/slot.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { SHARD, SHARD_F64, type ShardHeader } from '../shard/world.ts';
+import { PROCESS, SHARD, SHARD_F64, type ShardHeader } from '../shard/world.ts';
 import type { Unit } from './unit.ts';
 
 /** Outcomes of `execute`. */
 export const DONE = 0;
 /** A latch stayed busy; nothing has happened. */
 export const BUSY = 1;
+/** The state of the server changed since the gate; nothing has happened. */
+export const GATE = 2;
 
 /** Outcomes of `route` that are no shard. */
 export const SEVERAL_SHARDS = -1;
@@ -34,6 +36,9 @@ export function routeError(outcome: number): string {
   if (outcome === KEY_TOO_LONG) return `ERR key is too long: ${MAX_KEY_BYTES} bytes at most`;
   return 'ERR Invalid arguments specified for command';
 }
+
+// a constant of this module is an immediate in compiled code, a field of an imported object is not
+const NEWEST_MS = SHARD_F64.newestMs;
 
 /** How long a thread spins for a busy latch, in microseconds (R1). */
 const SPIN_MICROS = 20;
@@ -60,6 +65,10 @@ export class Executor {
   touchedCount = 0;
   /** The running batch changed something. */
   wrote = false;
+  /** State bits that the gate let the running command pass with. */
+  gateBits = 0;
+  private readonly stateWords: Int32Array;
+  private readonly f64s: readonly Float64Array[];
   private readonly touchedMark: Uint8Array;
   private readonly needed: Uint8Array;
   private keyArgs = new Int32Array(64);
@@ -72,6 +81,8 @@ export class Executor {
     unit: Unit;
     latches: readonly Latch[];
     headers: readonly ShardHeader[];
+    /** Process words. */
+    process: Int32Array;
     turn: Turn;
     /** This thread's own bell. */
     doorbell: Doorbell;
@@ -84,6 +95,8 @@ export class Executor {
     this.unit = parts.unit;
     this.latches = parts.latches;
     this.headers = parts.headers;
+    this.f64s = parts.headers.map((header) => header.f64);
+    this.stateWords = parts.process;
     this.turn = parts.turn;
     this.doorbell = parts.doorbell;
     this.waitingLatches = parts.latches.slice();
@@ -213,35 +226,50 @@ export class Executor {
 
   /** Runs a routed data command. BUSY: a latch stayed taken and nothing happened. */
   execute(row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean): number {
-    if ((row.isWrite && this.journalLags()) || !this.acquire()) return BUSY;
-    if (this.unit.heldCount === 1) this.runOne(row, args, reply, db, noTouch);
-    else this.runHeld(row, args, reply, db, noTouch);
-    return DONE;
+    if (row.isWrite && this.journalLags()) return BUSY;
+    const unit = this.unit;
+    if (unit.heldCount === 1) {
+      const shard = unit.held[0];
+      if (!this.latches[shard].tryAcquire() && !this.acquire()) return BUSY;
+      return this.runOne(shard, row, args, reply, db, noTouch);
+    }
+    return this.acquire() ? this.runHeld(row, args, reply, db, noTouch) : BUSY;
   }
 
   /** As `execute`, for a unit that waited: on BUSY this thread is rung when it is worthwhile to try again. */
   executeWaiting(row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean, turn: boolean): number {
     if (row.isWrite && this.journalLags()) {
+      // the right of way is for those who can use it
+      if (this.turn.mine()) this.turn.end();
       this.awaitJournal();
       return BUSY;
     }
     if (!this.acquireWaiting(turn)) return BUSY;
-    if (this.unit.heldCount === 1) this.runOne(row, args, reply, db, noTouch);
-    else this.runHeld(row, args, reply, db, noTouch);
-    return DONE;
+    if (this.unit.heldCount === 1) return this.runOne(this.unit.held[0], row, args, reply, db, noTouch);
+    return this.runHeld(row, args, reply, db, noTouch);
+  }
+
+  /**
+   * R3: the state that the gate saw must be the state under the latch, for whoever changes it does so under all latches.
+   * False: the latches are given back and nothing happened.
+   */
+  private stateHolds(): boolean {
+    if (this.stateWords[PROCESS.state] === this.gateBits) return true;
+    for (let i = 0; i < this.unit.heldCount; i++) this.latches[this.unit.held[i]].release();
+    return false;
   }
 
   /** The way of nearly every command: one shard, whose latch is held. */
-  private runOne(row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean): void {
+  private runOne(shard: number, row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean): number {
+    if (!this.stateHolds()) return GATE;
     const unit = this.unit;
-    const shard = unit.held[0];
-    const f64 = this.headers[shard].f64;
+    const f64 = this.f64s[shard];
     const ks = unit.spaces[shard];
     const arena = ks.arena;
-    const newest = f64[SHARD_F64.newestMs];
+    const newest = f64[NEWEST_MS];
     let now = this.clockMs;
     if (newest > now) now = newest;
-    else if (newest < now) f64[SHARD_F64.newestMs] = now;
+    else if (newest < now) f64[NEWEST_MS] = now;
     ks.clock = this.clock24(now);
     if (this.touchedMark[shard] === 0) this.touch(shard);
     unit.begin(args, reply, db, now, noTouch);
@@ -255,6 +283,7 @@ export class Executor {
       this.handleFailure(error, arena.mutations !== mutations, reply, start, row);
     }
     this.latches[shard].release();
+    return DONE;
   }
 
   /** Unix seconds of `ms` in 24 bits, as access clocks hold them. */
@@ -267,7 +296,8 @@ export class Executor {
   }
 
   /** Several shards, whose latches are all held. */
-  private runHeld(row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean): void {
+  private runHeld(row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean): number {
+    if (!this.stateHolds()) return GATE;
     const unit = this.unit;
     let now = this.clockMs;
     for (let i = 0; i < unit.heldCount; i++) {
@@ -288,6 +318,7 @@ export class Executor {
       this.handleFailure(error, this.mutations() !== mutations, reply, mark, row);
     }
     for (let i = 0; i < unit.heldCount; i++) this.latches[unit.held[i]].release();
+    return DONE;
   }
 
   /** Notes that the batch shows or made effects in this shard. */
@@ -322,7 +353,8 @@ export class Executor {
     const largest = frame + LARGEST_OWN_BLOCK_BYTES;
     for (let i = 0; i < unit.heldCount; i++) {
       const journal = unit.journals[unit.held[i]];
-      if (!unit.spaces[unit.held[i]].reserve(bytes, largest) || (journal.enabled && !journal.reserve(bytes))) return false;
+      if (!unit.spaces[unit.held[i]].reserve(bytes, largest) || (journal.enabled && !journal.reserve(bytes)))
+        return false;
     }
     return true;
   }

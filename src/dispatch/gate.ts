@@ -2,12 +2,7 @@
  * Every refusal in one place and in Redis's order: unknown command, arity, authentication, ACL, memory, state of the
  * server. Handlers check none of it. The facts that may change while a command waits are looked at again under the latch.
  */
-import {
-  arityError,
-  type CommandRow,
-  unknownCommandError,
-  unknownSubcommandError,
-} from '../commands/command-table.ts';
+import { arityError, type CommandRow, unknownCommandError, unknownSubcommandError } from '../commands/command-table.ts';
 import { protectedRefusal } from '../commands/local-client.ts';
 import { FLAG } from '../commands/spec.ts';
 import type { Args } from '../resp/args.ts';
@@ -43,9 +38,8 @@ export function refuseByForm(session: Session, row: CommandRow | null, args: Arg
 }
 
 /** Refusals that depend on the state of the server; asked again when a waiting command runs (R3). */
-export function refuseByState(row: CommandRow, facts: GateFacts): string | null {
+export function refuseByState(row: CommandRow, facts: GateFacts, bits: number): string | null {
   if ((row.flagBits & FLAG.denyoom) !== 0 && facts.overMemory()) return OOM;
-  const bits = facts.stateBits();
   if (bits === 0) return null;
   if ((bits & STATE.diskBroken) !== 0 && (row.flagBits & FLAG.write) !== 0) return MISCONF_DISK + facts.diskErrorText();
   if ((bits & STATE.loading) !== 0 && (row.flagBits & FLAG.loading) === 0) return LOADING;

@@ -8,11 +8,9 @@ import type { ErrorStats } from '../admin/error-stats.ts';
 import type { ServerCounters } from '../admin/server-counters.ts';
 import type { ServerSamples } from '../admin/server-samples.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
+import { REPLY_MODE } from '../commands/reply-mode.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
-
-/** What CLIENT REPLY asked for. */
-export const REPLY_MODE = { on: 0, off: 1, skipNext: 2, skipping: 3 } as const;
 
 /** Actions that reach beyond the thread; none of them waits (R7). */
 export interface Control {
@@ -99,6 +97,7 @@ export class Session {
   nowMs = 0;
   /** Row id of the last command, -1 before the first. */
   lastRow = -1;
+  /** A REPLY_MODE number. */
   replyMode: number = REPLY_MODE.on;
   noEvict = false;
   noTouch = false;

@@ -4,8 +4,9 @@
  * Invariant 1: while a handler runs, the latches of all shards in `held` belong to this thread.
  * Invariant 2: journal records of a unit become visible together, after all of them are written (R16).
  */
-import type { CommandRow } from '../commands/command-table.ts';
+
 import { COUNTER } from '../admin/server-counters.ts';
+import type { CommandRow } from '../commands/command-table.ts';
 import { type Journal, publishTransaction } from '../journal/journal.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { Args } from '../resp/args.ts';
@@ -18,6 +19,10 @@ export interface EffectRecorder {
   argNumber(n: number): void;
   argBig(n: bigint): void;
 }
+
+// constants of this module are immediates in compiled code
+const HITS = COUNTER.keyspaceHits;
+const MISSES = COUNTER.keyspaceMisses;
 
 const NO_JOURNAL: EffectRecorder = { arg() {}, argText() {}, argNumber() {}, argBig() {} };
 
@@ -128,10 +133,10 @@ export class Unit {
   findRead(arg: number): number {
     const h = this.findWriteIn(this.db, arg);
     if (h === 0) {
-      this.counters[COUNTER.keyspaceMisses]++;
+      this.counters[MISSES]++;
       return 0;
     }
-    this.counters[COUNTER.keyspaceHits]++;
+    this.counters[HITS]++;
     if (!this.noTouch) this.ks.touch(h);
     return h;
   }

@@ -59,6 +59,8 @@ export class Upkeep {
 
   /** One latched slice of a shard; true: there is more. A busy latch says nothing about that: false. */
   private slice(shard: number, nowMs: number): boolean {
+    // while records are replayed no time passes: what they make expire at their end must not expire before
+    if ((this.process[PROCESS.state] & STATE.loading) !== 0) return false;
     const latch = this.latches[shard];
     if (!latch.tryAcquire()) return false;
     const f64 = this.headers[shard].f64;

@@ -136,7 +136,8 @@ export class Keyspace {
     const base = (h & OFFSET_MASK) << 4;
     const i32 = arena.i32[segment];
     const meta = i32[(base >> 2) + WORD_META];
-    const at = base + ((meta & HAS_DEADLINE) !== 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES) + (meta & KEY_BYTES_MASK);
+    const at =
+      base + ((meta & HAS_DEADLINE) !== 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES) + (meta & KEY_BYTES_MASK);
     if ((meta & LARGE) === 0) {
       this.vBuf = arena.buf[segment];
       this.vView = arena.view[segment];
@@ -235,9 +236,11 @@ export class Keyspace {
     const i32 = arena.i32[segment];
     const w = base >> 2;
     const meta = i32[w + WORD_META];
-    if (((meta >>> TYPE_SHIFT) & TYPE_MASK) !== TYPE_STRING || (meta & LARGE) !== 0 || length > MAX_EMBEDDED_BYTES) return false;
+    if (((meta >>> TYPE_SHIFT) & TYPE_MASK) !== TYPE_STRING || (meta & LARGE) !== 0 || length > MAX_EMBEDDED_BYTES)
+      return false;
     if (deadline === NO_DEADLINE ? (meta & HAS_DEADLINE) !== 0 : deadline !== KEEP_DEADLINE) return false;
-    const at = base + ((meta & HAS_DEADLINE) !== 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES) + (meta & KEY_BYTES_MASK);
+    const at =
+      base + ((meta & HAS_DEADLINE) !== 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES) + (meta & KEY_BYTES_MASK);
     if (i32[w + WORD_VALUE] !== length && !arena.fits(old, at - base + length)) return false;
     arena.willChange(old);
     i32[w + WORD_META] = raw ? meta | RAW : meta & ~RAW;
@@ -251,7 +254,15 @@ export class Keyspace {
   }
 
   /** Allocates an entry of a string with room for `length` value bytes, not yet linked; v registers say where they go. */
-  private newString(hash: number, kBuf: Buffer, kStart: number, kEnd: number, length: number, deadline: number, raw: boolean): number {
+  private newString(
+    hash: number,
+    kBuf: Buffer,
+    kStart: number,
+    kEnd: number,
+    length: number,
+    deadline: number,
+    raw: boolean,
+  ): number {
     const arena = this.arena;
     const keyBytes = kEnd - kStart;
     const header = deadline >= 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES;
@@ -264,7 +275,11 @@ export class Keyspace {
     const w = base >> 2;
     i32[w + WORD_HASH] = hash;
     i32[w + WORD_META] =
-      keyBytes | (TYPE_STRING << TYPE_SHIFT) | (deadline >= 0 ? HAS_DEADLINE : 0) | (raw ? RAW : 0) | (large ? LARGE : 0);
+      keyBytes |
+      (TYPE_STRING << TYPE_SHIFT) |
+      (deadline >= 0 ? HAS_DEADLINE : 0) |
+      (raw ? RAW : 0) |
+      (large ? LARGE : 0);
     i32[w + WORD_VALUE] = length;
     i32[w + WORD_CLOCK] = this.clock;
     if (deadline >= 0) this.writeDeadline(h, deadline);

@@ -26,8 +26,7 @@ export function crc16(bytes: Uint8Array, start: number, end: number): number {
   let crc = 0;
   let i = start;
   for (; i + 4 <= end; i += 4) {
-    crc =
-      T3[(crc >> 8) ^ bytes[i]] ^ T2[(crc & 0xff) ^ bytes[i + 1]] ^ T1[bytes[i + 2]] ^ CRC16[bytes[i + 3]];
+    crc = T3[(crc >> 8) ^ bytes[i]] ^ T2[(crc & 0xff) ^ bytes[i + 1]] ^ T1[bytes[i + 2]] ^ CRC16[bytes[i + 3]];
   }
   for (; i < end; i++) crc = ((crc << 8) & 0xffff) ^ CRC16[(crc >> 8) ^ bytes[i]];
   return crc;

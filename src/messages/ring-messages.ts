@@ -2,7 +2,7 @@
  * What crosses threads through the rings. One writer and one reader per ring; both ends import this page.
  *
  *   FORWARD   u32 request | u32 row | u32 db | u32 flags (bits 0..1 RESP version, bit 2 no-touch) | u32 argc | u32 lengths[argc] | bytes
- *   REPLY     u32 request | u32 shard | reply bytes as they go to the client
+ *   REPLY     u32 request | u32 shard, bit 31: the command changed something | reply bytes as they go to the client
  *
  * `request` names the waiting connection on the side that forwarded; the answering side sends it back unchanged.
  */
@@ -12,6 +12,17 @@ export const MESSAGE = { forward: 1, reply: 2 } as const;
 
 const FORWARD_HEADER_BYTES = 20;
 const NO_TOUCH = 4;
+const WROTE = 1 << 31;
+
+/** The shard word of a REPLY. */
+export function replyShard(word: number): number {
+  return word & ~WROTE;
+}
+
+/** Did the command of a REPLY change something? */
+export function replyWrote(word: number): boolean {
+  return (word & WROTE) !== 0;
+}
 
 export interface Forward {
   request: number;
@@ -23,7 +34,14 @@ export interface Forward {
 }
 
 /** Encodes a FORWARD of these arguments into a buffer of its own. */
-export function encodeForward(request: number, rowId: number, db: number, resp: 2 | 3, noTouch: boolean, args: Args): Buffer {
+export function encodeForward(
+  request: number,
+  rowId: number,
+  db: number,
+  resp: 2 | 3,
+  noTouch: boolean,
+  args: Args,
+): Buffer {
   const argc = args.count;
   let bytes = FORWARD_HEADER_BYTES + argc * 4;
   for (let i = 0; i < argc; i++) bytes += args.ends[i] - args.starts[i];
@@ -67,10 +85,17 @@ export function decodeForward(buf: Buffer, start: number, end: number): Forward 
 }
 
 /** Encodes a REPLY around reply[start, end). */
-export function encodeReply(request: number, shard: number, reply: Buffer, start: number, end: number): Buffer {
+export function encodeReply(
+  request: number,
+  shard: number,
+  wrote: boolean,
+  reply: Buffer,
+  start: number,
+  end: number,
+): Buffer {
   const out = Buffer.allocUnsafe(8 + end - start);
   out.writeUInt32LE(request, 0);
-  out.writeUInt32LE(shard, 4);
+  out.writeUInt32LE((wrote ? shard | WROTE : shard) >>> 0, 4);
   reply.copy(out, 8, start, end);
   return out;
 }

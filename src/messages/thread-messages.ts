@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { ClientRecordsMemory } from '../admin/client-records.ts';
 import type { CommandStatsMemory } from '../admin/command-stats.ts';
 import type { ErrorStatsMemory } from '../admin/error-stats.ts';
+import type { LogLevel } from '../admin/log.ts';
 import type { ServerSamplesMemory } from '../admin/server-samples.ts';
 import type { SettingsMemory } from '../admin/settings-store.ts';
 import type { JournalMemory } from '../journal/journal-memory.ts';
@@ -73,5 +74,3 @@ export interface ReplayRequest {
   shard: number;
   files: { path: string; end: number }[];
 }
-
-export type LogLevel = 'debug' | 'verbose' | 'notice' | 'warning';

@@ -28,7 +28,7 @@ import { random32, randomHex } from '../env/random.ts';
 import type { JournalReport } from '../journal/committer.ts';
 import { JournalControl } from '../journal/journal-control.ts';
 import { createJournalMemory, type JournalMemory } from '../journal/journal-memory.ts';
-import type { FromWorker, Identity, LogLevel, ShutdownRequest } from '../messages/thread-messages.ts';
+import type { FromWorker, Identity, ShutdownRequest } from '../messages/thread-messages.ts';
 import { ShardAccess } from '../shard/shard-access.ts';
 import { ACCEPTOR, createWorldMemory, FIRST_WORKER, PROCESS, STATE, type WorldMemory } from '../shard/world.ts';
 import { DataHome } from './data-home.ts';
@@ -68,7 +68,10 @@ export class Acceptor {
 
   constructor(loaded: LoadedSettings) {
     this.loaded = loaded;
-    const settingsMemory = SettingsStore.create(Object.fromEntries(loaded.values) as unknown as SettingValues, loaded.configFile);
+    const settingsMemory = SettingsStore.create(
+      Object.fromEntries(loaded.values) as unknown as SettingValues,
+      loaded.configFile,
+    );
     this.settings = new SettingsStore(settingsMemory);
     this.log = new Log(process.pid, systemClock.wallMs, this.logSink());
     this.log.setLevel(enumWord('loglevel', this.settings.number('loglevel')));
@@ -79,7 +82,13 @@ export class Acceptor {
     const shards = this.home.open(this.settings.number('shards') || processors, this.settings.number('shards') !== 0);
     const databases = this.settings.number('databases');
     const arenaBytes = Math.min(64, Math.ceil(totalmem() / GIB) + 1) * GIB;
-    this.world = createWorldMemory({ shards, workers, databases, arenaBytes, hashKey: [random32() | 0, random32() | 0] });
+    this.world = createWorldMemory({
+      shards,
+      workers,
+      databases,
+      arenaBytes,
+      hashKey: [random32() | 0, random32() | 0],
+    });
     this.threads = FIRST_WORKER + workers;
     this.access = new ShardAccess(this.world, ACCEPTOR, this.threads);
     this.journal = createJournalMemory(shards, { lanes: Math.min(shards - 1, MAX_SYNC_LANES) });
@@ -104,13 +113,18 @@ export class Acceptor {
       onMessage: (message) => this.onMessage(message),
       onDeath: (text) => this.die(text),
     });
-    this.handOff = new HandOff(workers, (worker) => Atomics.load(this.access.process, PROCESS.finished + FIRST_WORKER + worker));
+    this.handOff = new HandOff(workers, (worker) =>
+      Atomics.load(this.access.process, PROCESS.finished + FIRST_WORKER + worker),
+    );
   }
 
   /** Starts everything; returns when connections are accepted. */
   async run(): Promise<void> {
     this.watchProcess();
-    this.log.line('notice', `Skein ${SKEIN_VERSION} (Redis ${REDIS_VERSION}) on Node.js ${process.versions.node} is starting, PID: ${process.pid}`);
+    this.log.line(
+      'notice',
+      `Skein ${SKEIN_VERSION} (Redis ${REDIS_VERSION}) on Node.js ${process.versions.node} is starting, PID: ${process.pid}`,
+    );
     if (this.loaded.withoutEffect.length > 0) {
       this.log.line('warning', `Settings without effect in this version: ${this.loaded.withoutEffect.join(', ')}`);
     }
@@ -127,7 +141,10 @@ export class Acceptor {
     this.accepting = true;
     for (const socket of this.early.splice(0)) this.accept(socket);
     setInterval(() => this.sample(), SAMPLE_INTERVAL_MS);
-    this.log.line('notice', `${this.world.workers} workers, ${this.world.shards.length} shards, port ${port}, PID: ${process.pid}`);
+    this.log.line(
+      'notice',
+      `${this.world.workers} workers, ${this.world.shards.length} shards, port ${port}, PID: ${process.pid}`,
+    );
     this.log.line('notice', 'Ready to accept connections tcp');
   }
 
@@ -192,7 +209,10 @@ export class Acceptor {
     try {
       this.servers = await listenTcp(
         {
-          bind: this.settings.text('bind').split(' ').filter((word) => word !== ''),
+          bind: this.settings
+            .text('bind')
+            .split(' ')
+            .filter((word) => word !== ''),
           port,
           backlog: this.settings.number('tcp-backlog'),
           keepAliveSeconds: this.settings.number('tcp-keepalive'),
@@ -219,7 +239,15 @@ export class Acceptor {
     };
     const { world, threads } = this;
     for (let worker = 0; worker < world.workers; worker++) {
-      this.supervisor.startWorker({ thread: FIRST_WORKER + worker, worker, threads, world, ...this.memories, staticReader, identity });
+      this.supervisor.startWorker({
+        thread: FIRST_WORKER + worker,
+        worker,
+        threads,
+        world,
+        ...this.memories,
+        staticReader,
+        identity,
+      });
     }
     const ready = this.supervisor.nextOfAll('ready');
     this.startJournalThread();
@@ -232,7 +260,12 @@ export class Acceptor {
     const thread = new Worker(moduleUrl('../../workers/journal', import.meta.url, import.meta.filename), {
       workerData: {
         journal: this.journal,
-        doorbells: { memory: this.world.process, first: PROCESS.doorbells, stride: DOORBELL_WORDS, threads: this.threads + 1 },
+        doorbells: {
+          memory: this.world.process,
+          first: PROCESS.doorbells,
+          stride: DOORBELL_WORDS,
+          threads: this.threads + 1,
+        },
         lane,
       },
       name: lane === undefined ? 'skein-journal' : `skein-sync-${lane}`,
@@ -243,7 +276,11 @@ export class Acceptor {
 
   private onJournalReport(report: JournalReport): void {
     if (report.state === 0) this.log.line('warning', 'The journal files take writes again');
-    else this.log.line('warning', `The journal of shard ${report.shard} cannot be written: ${errnoText(report.errno)}. Writes are refused.`);
+    else
+      this.log.line(
+        'warning',
+        `The journal of shard ${report.shard} cannot be written: ${errnoText(report.errno)}. Writes are refused.`,
+      );
   }
 
   private async listenUnix(): Promise<void> {
@@ -290,7 +327,10 @@ export class Acceptor {
     const now = systemClock.wallMs();
     this.samples.sample(now, this.counters, this.access.liveBytes());
     const late = this.latchWatch.look(systemClock.steadyMs(), LATCH_BOUND_MS);
-    if (late >= 0) this.die(`the latch of shard ${late} was held for ${LATCH_BOUND_MS} ms by thread ${this.latchWatch.holderOf(late)}`);
+    if (late >= 0)
+      this.die(
+        `the latch of shard ${late} was held for ${LATCH_BOUND_MS} ms by thread ${this.latchWatch.holderOf(late)}`,
+      );
     if (this.settings.epoch !== this.settingsEpoch) {
       this.settingsEpoch = this.settings.epoch;
       this.log.setLevel(enumWord('loglevel', this.settings.number('loglevel')));
@@ -343,9 +383,13 @@ export class Acceptor {
   /** Ends in order: nothing new is accepted, what is owed leaves, journals are written and synced. */
   private async shutdown(request: ShutdownRequest, refuse: (reply: string) => void): Promise<void> {
     if (this.shutDown) return;
-    if (request.save === true) this.log.line('warning', 'SHUTDOWN SAVE: there are no snapshots in this version; the journal is synced');
+    if (request.save === true)
+      this.log.line('warning', 'SHUTDOWN SAVE: there are no snapshots in this version; the journal is synced');
     if (this.journalControl.state !== 0 && !request.force) {
-      this.log.line('warning', 'The journal cannot be written; shutdown is refused. Use SHUTDOWN FORCE to lose what is not on disk.');
+      this.log.line(
+        'warning',
+        'The journal cannot be written; shutdown is refused. Use SHUTDOWN FORCE to lose what is not on disk.',
+      );
       refuse('-ERR Errors trying to SHUTDOWN. Check logs.\r\n');
       return;
     }
@@ -359,7 +403,10 @@ export class Acceptor {
     await stopped;
     const clean = this.stopJournal();
     this.removeFiles();
-    this.log.line('warning', clean ? 'Skein is now ready to exit, bye bye...' : 'The journal could not be written to its end');
+    this.log.line(
+      'warning',
+      clean ? 'Skein is now ready to exit, bye bye...' : 'The journal could not be written to its end',
+    );
     process.exit(clean ? 0 : 1);
   }
 
@@ -387,7 +434,7 @@ export class Acceptor {
 
   /** A thread died or a bug showed: ends the whole process loudly, after what was published is in its files. */
   private die(text: string): never {
-    this.log.line('warning' satisfies LogLevel, `=== SKEIN BUG: ${text}`);
+    this.log.line('warning', `=== SKEIN BUG: ${text}`);
     process.stderr.write(`=== SKEIN BUG: ${text}\n`);
     this.home.writeOut(this.journal);
     process.exit(1);

@@ -1,3 +1,4 @@
+import { acquireAllOrBusy } from '../../native-free-shm/latch.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 
 /** How long this thread spins for a latch before it naps, and how long it naps. */
@@ -10,7 +11,8 @@ const NAP_MS = 0.1;
  */
 export function underAllLatches(access: ShardAccess, change: () => void): void {
   const word = new Int32Array(new SharedArrayBuffer(4));
-  for (const latch of access.latches) while (!latch.acquireSpin(SPIN_MICROS)) Atomics.wait(word, 0, 0, NAP_MS);
+  // all or none in each round: who waits for the rest of its latches must not find that we hold one of them
+  while (acquireAllOrBusy(access.latches, access.latches.length, SPIN_MICROS) !== -1) Atomics.wait(word, 0, 0, NAP_MS);
   change();
   for (const latch of access.latches) latch.release();
 }

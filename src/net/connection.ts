@@ -7,8 +7,8 @@
 import type { Socket } from 'node:net';
 import { COUNTER } from '../admin/server-counters.ts';
 import { ANSWERED, type Dispatcher } from '../dispatch/dispatcher.ts';
-import type { Args } from '../resp/args.ts';
 import type { Peer, Session } from '../dispatch/session.ts';
+import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { NEED_MORE, PROTOCOL_ERROR, RequestReader } from '../resp/request-reader.ts';
 import type { HeldOutput, Outbox, OutputSink } from './outbox.ts';
@@ -174,13 +174,19 @@ export class Connection implements Peer, OutputSink {
     const length = end - start;
     if (kept + length > this.thread.queryBufferLimit()) {
       this.thread.counters[COUNTER.inputLimitDisconnections]++;
-      this.thread.log(`Closing client that reached max query buffer length: id=${this.session.id} addr=${this.session.addr}`);
+      this.thread.log(
+        `Closing client that reached max query buffer length: id=${this.session.id} addr=${this.session.addr}`,
+      );
       this.close();
       return;
     }
     let into = this.input!;
     if (this.inputEnd + length > into.length) {
-      const room = Math.max(kept + length, this.reader.needBytes, kept * 2 > into.length ? into.length * 2 : into.length);
+      const room = Math.max(
+        kept + length,
+        this.reader.needBytes,
+        kept * 2 > into.length ? into.length * 2 : into.length,
+      );
       const next = kept + length <= into.length ? into : Buffer.allocUnsafeSlow(room);
       into.copy(next, 0, this.inputStart, this.inputEnd);
       into = this.input = next;

@@ -3,14 +3,22 @@
  * shards' owners, opens the journals.
  */
 import { resolve } from 'node:path';
+import type { LogLevel } from '../admin/log.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
 import { systemClock } from '../env/clock.ts';
 import { systemFiles } from '../env/files.ts';
 import { Journal } from '../journal/journal.ts';
 import { JournalControl } from '../journal/journal-control.ts';
 import { type JournalMemory, openJournal, POLICY, type Policy } from '../journal/journal-memory.ts';
-import type { LogLevel, ReplayRequest } from '../messages/thread-messages.ts';
-import { createDataSet, type DataSet, type Place, readDataSet, readShardManifest, shardFiles } from '../persistence/data-set.ts';
+import type { ReplayRequest } from '../messages/thread-messages.ts';
+import {
+  createDataSet,
+  type DataSet,
+  type Place,
+  readDataSet,
+  readShardManifest,
+  shardFiles,
+} from '../persistence/data-set.ts';
 import { type RecoveredShard, recoverShards, startOf } from '../persistence/recovery.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { SHARD_F64, STATE } from '../shard/world.ts';
@@ -60,7 +68,10 @@ export class DataHome {
   recover(memory: JournalMemory): boolean {
     if (this.dataSet === null) return false;
     const loadTruncated = this.settings.flag('aof-load-truncated');
-    this.recovered = recoverShards(this.place, this.dataSet, { loadTruncated, warn: (text) => this.log('warning', text) });
+    this.recovered = recoverShards(this.place, this.dataSet, {
+      loadTruncated,
+      warn: (text) => this.log('warning', text),
+    });
     const policies = wantedPolicies(this.settings, memory.shards);
     for (const shard of this.recovered) openJournal(memory, shard.shard, startOf(shard, policies[shard.shard]));
     return true;
@@ -91,7 +102,12 @@ export class DataHome {
    * Empties memory and replays what the journal files hold (DEBUG RELOAD). Without a journal one is written for this moment,
    * in a folder of its own, and removed afterwards. Null, or why it was not possible.
    */
-  async reload(supervisor: Supervisor, access: ShardAccess, memory: JournalMemory, workers: number): Promise<string | null> {
+  async reload(
+    supervisor: Supervisor,
+    access: ShardAccess,
+    memory: JournalMemory,
+    workers: number,
+  ): Promise<string | null> {
     const control = new JournalControl(memory);
     const lasting = control.policy(0) !== POLICY.none;
     const place = lasting ? this.place : { ...this.place, folder: `${this.place.folder}.reload` };
@@ -127,7 +143,10 @@ export class DataHome {
 /** The files of each shard as its manifest names them now, up to what was written. */
 function filesNow(place: Place, memory: JournalMemory): ReplayRequest[] {
   return Array.from({ length: memory.shards }, (_, shard) => {
-    const files = shardFiles(place, shard, readShardManifest(place, shard)).map(({ path }) => ({ path, end: Number.POSITIVE_INFINITY }));
+    const files = shardFiles(place, shard, readShardManifest(place, shard)).map(({ path }) => ({
+      path,
+      end: Number.POSITIVE_INFINITY,
+    }));
     files[files.length - 1].end = new Journal(memory, shard, systemFiles).fileBytes();
     return { shard, files };
   });

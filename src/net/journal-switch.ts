@@ -10,10 +10,10 @@ import { JournalControl } from '../journal/journal-control.ts';
 import { type JournalMemory, openJournal, POLICY, type Policy } from '../journal/journal-memory.ts';
 import { journalPolicies } from '../journal/journal-policies.ts';
 import { type Place, replaceDataSet } from '../persistence/data-set.ts';
-import { dumpKeyspace } from '../persistence/keyspace-dump.ts';
 import { recoverShards, startOf } from '../persistence/recovery.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { underAllLatches } from './all-latches.ts';
+import { dumpKeyspace } from './keyspace-dump.ts';
 
 /** The policies that the settings ask for, as if the journal were on. */
 export function wantedPolicies(settings: SettingsStore, shards: number): Policy[] {
@@ -26,7 +26,12 @@ export function wantedPolicies(settings: SettingsStore, shards: number): Policy[
 }
 
 /** Turns the journal on in `place`, replacing what is there; null, or why it cannot be. */
-export function turnJournalOn(place: Place, access: ShardAccess, memory: JournalMemory, policies: Policy[]): string | null {
+export function turnJournalOn(
+  place: Place,
+  access: ShardAccess,
+  memory: JournalMemory,
+  policies: Policy[],
+): string | null {
   try {
     underAllLatches(access, () => begin(place, access, memory, policies));
     return null;
@@ -41,7 +46,12 @@ function begin(place: Place, access: ShardAccess, memory: JournalMemory, policie
   const journals = allJournals(memory);
   // positions keep rising, so that what waits for one is never left behind
   const starts = journals.map((journal) => journal.head());
-  const dataSet = replaceDataSet(place, memory.shards, (shard, writer) => dumpKeyspace(access.spaces[shard], writer), starts);
+  const dataSet = replaceDataSet(
+    place,
+    memory.shards,
+    (shard, writer) => dumpKeyspace(access.spaces[shard], writer),
+    starts,
+  );
   const shards = recoverShards(place, dataSet, { loadTruncated: false, warn() {} });
   for (const shard of shards) openJournal(memory, shard.shard, startOf(shard, policies[shard.shard]));
 }

@@ -53,7 +53,7 @@ function listenOne(host: string, options: ListenOptions, accept: (socket: net.So
 const DENIED =
   '-DENIED Skein is running in protected mode because protected mode is enabled and no password is set for the default user. ' +
   'In this mode connections are only accepted from the loopback interface. To let other computers connect, set a password ' +
-  "(CONFIG SET requirepass), or disable protected mode (CONFIG SET protected-mode no) where the network is trusted.\r\n";
+  '(CONFIG SET requirepass), or disable protected mode (CONFIG SET protected-mode no) where the network is trusted.\r\n';
 const TOO_MANY = '-ERR max number of clients reached\r\n';
 
 /** Is the peer on this machine? */
@@ -102,7 +102,8 @@ export class HandOff {
   /** The worker that gets the next connection, counted as handed to it. */
   next(): number {
     let best = 0;
-    for (let worker = 1; worker < this.handed.length; worker++) if (this.openOf(worker) < this.openOf(best)) best = worker;
+    for (let worker = 1; worker < this.handed.length; worker++)
+      if (this.openOf(worker) < this.openOf(best)) best = worker;
     this.handed[best]++;
     return best;
   }

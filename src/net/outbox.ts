@@ -98,6 +98,12 @@ export class Outbox {
         stamps.push(shard, journal.head());
       }
     }
+    if (executor.touchedCount > 0)
+      for (let shard = 0; shard < this.journals.length; shard++)
+        if (this.journals[shard].enabled && this.journals[shard].undrained()) {
+          this.drainNeeded[shard] = 1;
+          drain = true;
+        }
     const wrote = executor.wrote;
     executor.clearTouched();
     if (reply.pos === start) {

@@ -41,7 +41,11 @@ function wrap(handle: object, buffer: Buffer, onBytes: (bytes: number, buf: Uint
  * Adopts a paused socket that nobody has read from. `makeSink` gets the socket to write to and returns who takes the bytes;
  * reading starts at once. `readBuffer` is shared by all connections of a thread, or null for plain `data` events.
  */
-export function adoptSocket(socket: net.Socket, readBuffer: Buffer | null, makeSink: (socket: net.Socket) => ByteSink): void {
+export function adoptSocket(
+  socket: net.Socket,
+  readBuffer: Buffer | null,
+  makeSink: (socket: net.Socket) => ByteSink,
+): void {
   let sink: ByteSink | null = null;
   let adopted = socket;
   if (readBuffer !== null) {

@@ -6,12 +6,14 @@
  * The class is not public. It is learned from the first write of the thread, which goes through the stream; where the handle
  * does not look as expected, all writes do.
  *
- * Invariant 1: a request object is used again only if its write was complete when `writeBuffer` returned.
+ * Invariant 1: a request object is used again only if `writeBuffer` left it alone, which its async id tells: -1 until the handle
+ *              has taken it for a write that the kernel did not finish at the first attempt.
  * Invariant 2: bytes that the kernel did not take at once stay referenced by their request until it ends.
  */
 import type { Socket } from 'node:net';
 
 interface WriteRequest {
+  getAsyncId(): number;
   oncomplete: ((status: number) => void) | null;
   buffer: Buffer | null;
 }
@@ -27,7 +29,8 @@ let spare: WriteRequest | null = null;
 
 function handleOf(socket: Socket): WriteHandle | null {
   const handle = (socket as unknown as { _handle: WriteHandle | null })._handle;
-  if (handle === null || typeof handle.writeBuffer !== 'function' || typeof handle.writeQueueSize !== 'number') return null;
+  if (handle === null || typeof handle.writeBuffer !== 'function' || typeof handle.writeQueueSize !== 'number')
+    return null;
   return handle;
 }
 
@@ -68,7 +71,7 @@ export class SocketWriter {
       socket.destroy();
       return true;
     }
-    if (handle.writeQueueSize === 0) {
+    if (request.getAsyncId() === -1) {
       spare = request;
       return true;
     }
@@ -92,12 +95,14 @@ export class SocketWriter {
     const { handle, socket } = this;
     if (RequestClass === null && handle !== null) learnFrom(handle);
     const bytes = buf.subarray(start, end);
+    let counted = false;
     socket.write(bytes, () => {
-      if (this.pendingBytes === 0) return;
+      if (!counted) return;
       this.pendingBytes -= bytes.length;
       if (this.pendingBytes === 0 && !socket.destroyed) this.onDrain();
     });
     if (socket.writableLength === 0) return true;
+    counted = true;
     this.pendingBytes += bytes.length;
     return false;
   }

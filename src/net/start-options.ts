@@ -4,8 +4,8 @@ import {
   informationWanted,
   type LoadedSettings,
   loadSettings,
-  type SettingsSources,
   SettingsError,
+  type SettingsSources,
   USAGE,
 } from '../admin/settings-parser.ts';
 import { REDIS_VERSION, SKEIN_VERSION } from '../admin/version.ts';
@@ -22,7 +22,8 @@ const SOURCES: SettingsSources = {
 /** The settings of a start; null: the command line wanted information, which was printed. Bad settings end the process. */
 export function prepareStart(args: readonly string[]): LoadedSettings | null {
   const wanted = informationWanted(args);
-  if (wanted === 'version') process.stdout.write(`Skein server v=${SKEIN_VERSION} redis=${REDIS_VERSION} node=${process.versions.node}\n`);
+  if (wanted === 'version')
+    process.stdout.write(`Skein server v=${SKEIN_VERSION} redis=${REDIS_VERSION} node=${process.versions.node}\n`);
   if (wanted === 'help') process.stdout.write(USAGE);
   if (wanted !== null) return null;
   try {

@@ -53,7 +53,7 @@ export class WorkerClients {
       this.counters[COUNTER.connectionsRejected]++;
       socket.on('error', () => socket.destroy());
       socket.end(TOO_MANY);
-      this.finished();
+      if (unixPath === '') this.finished();
       return;
     }
     this.counters[COUNTER.connectionsReceived]++;
@@ -73,7 +73,8 @@ export class WorkerClients {
   forget(connection: Connection): void {
     if (!this.connections.delete(connection.session.id)) return;
     this.records.close(connection.session.record);
-    this.finished();
+    // Unix sockets never went through the acceptor's hand-off
+    if (!connection.session.isUnixSocket) this.finished();
   }
 
   bySession(id: number): Connection | null {

@@ -1,12 +1,13 @@
 /** What a worker's sessions may ask beyond their thread, and what the worker knows of journal and disk. */
 import { resolve } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
+import type { LogLevel } from '../admin/log.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
 import type { Control, Session } from '../dispatch/session.ts';
 import type { Journal } from '../journal/journal.ts';
 import { JournalControl } from '../journal/journal-control.ts';
 import { POLICY } from '../journal/journal-memory.ts';
-import type { FromWorker, LogLevel, ShutdownRequest, ThreadStart } from '../messages/thread-messages.ts';
+import type { FromWorker, ShutdownRequest, ThreadStart } from '../messages/thread-messages.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { PROCESS, STATE } from '../shard/world.ts';
 import { realDirectory, rewriteConfigFile } from './config-file.ts';

@@ -63,6 +63,7 @@ class WorkerThread implements ConnectionThread {
   private inputLimit = 0;
   private idleTimeout = 0;
   private ticks = 0;
+  private upkeepScheduled = false;
 
   constructor(start: ThreadStart, port: MessagePort) {
     this.start = start;
@@ -220,6 +221,7 @@ class WorkerThread implements ConnectionThread {
     const settings = this.settings;
     this.settingsEpoch = settings.epoch;
     this.maxMemory = settings.number('maxmemory');
+    this.dispatcher.memoryBounded = this.maxMemory > 0;
     this.bulkLimit = settings.number('proto-max-bulk-len');
     this.inputLimit = settings.number('client-query-buffer-limit');
     this.idleTimeout = settings.number('timeout');
@@ -244,12 +246,27 @@ class WorkerThread implements ConnectionThread {
   private readonly runUpkeep = (now: number): void => {
     const more = this.upkeep.tick(now);
     this.control.drainAll(this.server.journals);
-    if (more) setImmediate(() => this.runUpkeep(this.readClock()));
+    if (!more || this.upkeepScheduled) return;
+    this.upkeepScheduled = true;
+    setImmediate(this.continueUpkeep);
+  };
+
+  private readonly continueUpkeep = (): void => {
+    this.upkeepScheduled = false;
+    this.runUpkeep(this.readClock());
   };
 
   /** An executor that journals nothing and for which no time has passed: nothing expires while records are replayed. */
   private replayExecutor(): Executor {
-    const unit = new Unit(this.access.spaces, this.server.journals, new Float64Array(COUNTER_NAMES.length), this.args, this.reply, random32, false);
+    const unit = new Unit(
+      this.access.spaces,
+      this.server.journals,
+      new Float64Array(COUNTER_NAMES.length),
+      this.args,
+      this.reply,
+      random32,
+      false,
+    );
     // the limit may have been higher when the records were written
     unit.maxBulkBytes = Number.MAX_SAFE_INTEGER;
     return new Executor({ ...this.executorParts(), unit });
@@ -260,6 +277,7 @@ class WorkerThread implements ConnectionThread {
     return {
       latches: access.latches,
       headers: access.headers,
+      process: access.process,
       turn: access.turn,
       doorbell: access.doorbells[start.thread],
       hasher: new HalfSipHash(start.world.hashKey[0], start.world.hashKey[1]),
@@ -293,7 +311,9 @@ class WorkerThread implements ConnectionThread {
 
   /** Unix sockets cannot be transferred to another thread: this worker listens on the path itself (R28). */
   private listenUnix(path: string, mode: number): void {
-    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.clients.adopt(socket, path));
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) =>
+      this.clients.adopt(socket, path),
+    );
     server.once('error', (error) => this.send({ kind: 'listen-failed', message: error.message }));
     server.listen(path, () => {
       if (mode !== 0) chmodSync(path, mode);

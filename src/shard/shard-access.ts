@@ -1,6 +1,6 @@
 /** A thread's way to all shards: headers, latches, keyspaces, bells and heartbeats over the shared memory of the process. */
 import { Arena } from '../../native-free-shm/arena.ts';
-import { Doorbell, DOORBELL_WORDS } from '../../native-free-shm/doorbell.ts';
+import { DOORBELL_WORDS, Doorbell } from '../../native-free-shm/doorbell.ts';
 import { Heartbeats } from '../../native-free-shm/heartbeats.ts';
 import { Latch } from '../../native-free-shm/latch.ts';
 import { Turn } from '../../native-free-shm/turn.ts';

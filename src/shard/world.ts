@@ -53,6 +53,8 @@ export const STATE = {
   diskBroken: 2,
   shuttingDown: 4,
 } as const;
+/** Bits that lie in the process state word itself; `diskBroken` is the journal's to say. */
+export const PROCESS_BITS = STATE.loading | STATE.shuttingDown;
 
 /** Int32 words of a shard header. */
 export const SHARD = {

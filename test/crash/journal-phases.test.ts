@@ -107,7 +107,9 @@ describeSkein(`kill at each phase (seed ${SEED})`, () => {
 
   async function check(server: ServerProcess): Promise<void> {
     contents = await readBack(server, CLIENTS);
-    for (const history of histories) {
+    const latest = histories;
+    histories = []; // what one phase loses is its own failure, not the next one's
+    for (const history of latest) {
       checkRecovered(history, contents[history.client], { shards: SHARDS, durable: () => ACKNOWLEDGED(history) });
     }
   }
@@ -131,9 +133,15 @@ describeSkein(`kill at each phase (seed ${SEED})`, () => {
       expect(hits).toContain(true);
       return;
     }
-    let passage = 1;
-    while (passage <= MOST_PASSAGES && (await crashAt([killsAt(where, passage)]))) passage++;
-    expect(passage).toBeGreaterThan(1);
+    // the policies take turns, and not every phase is passed under each: it ends when neither hits
+    let hits = 0;
+    for (let passage = 1, misses = 0; passage <= MOST_PASSAGES && misses < 2; passage++) {
+      if (await crashAt([killsAt(where, passage)])) {
+        hits++;
+        misses = 0;
+      } else misses++;
+    }
+    expect(hits).toBeGreaterThan(0);
   });
 
   test.each(RECOVERY_PHASES)('recovery: $name', async (where) => {

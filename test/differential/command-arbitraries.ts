@@ -77,17 +77,12 @@ const value: fc.Arbitrary<string> = fc.oneof(
 );
 
 // far enough away that the two servers need not read the clock at the same moment, or in the past
-const seconds = fc.constantFrom(
-  '100',
-  '1000',
-  '1000000',
-  '0',
-  '-1',
-  '9223372036854775807',
-  '9223372036854775',
-  'x',
-  '',
-);
+const ODD_TIMES = ['0', '-1', '9223372036854775807', '9223372036854775', 'x', ''];
+const seconds = fc.constantFrom('100', '1000', '1000000', ...ODD_TIMES);
+const milliseconds = fc.constantFrom('100000', '1000000', '1000000000', ...ODD_TIMES);
+// where times from now are compared, equal ones would differ by when the command came
+const unequalSeconds = fc.integer({ min: 1, max: 5000 }).map((n) => String(n * 1009));
+const unequalMilliseconds = unequalSeconds.map((text) => `${text}000`);
 const unixSeconds = fc.constantFrom('33000000000', '33000000001', '1', '0', '-5', '9223372036854775', '1.5');
 const unixMs = fc.constantFrom('33000000000000', '33000000000123', '1', '0', '-5', '9223372036854775807');
 const word = (text: string) => fc.constant(text);
@@ -106,10 +101,11 @@ function pair(name: string, argument: Part): Part {
 
 const expiryOptions = [
   pair('EX', seconds),
-  pair('PX', seconds),
+  pair('PX', milliseconds),
   pair('EXAT', unixSeconds),
   pair('PXAT', unixMs),
 ] as const;
+const existence = options(word('NX'), word('XX'));
 const expireCondition = options(word('NX'), word('XX'), word('GT'), word('LT'));
 const bitOffset = fc.oneof(
   fc.integer({ min: 0, max: 200 }).map(String),
@@ -139,7 +135,7 @@ const STRINGS: readonly (readonly [string, ...Part[]])[] = [
   ['SET', key, value, options(word('NX'), word('XX'), word('GET'), word('KEEPTTL'), ...expiryOptions, word('BAD'))],
   ['SETNX', key, value],
   ['SETEX', key, seconds, value],
-  ['PSETEX', key, seconds, value],
+  ['PSETEX', key, milliseconds, value],
   ['GET', key],
   ['GETSET', key, value],
   ['GETDEL', key],
@@ -195,8 +191,10 @@ const KEYSPACE: readonly (readonly [string, ...Part[]])[] = [
 ];
 
 const EXPIRY: readonly (readonly [string, ...Part[]])[] = [
-  ['EXPIRE', key, seconds, expireCondition],
-  ['PEXPIRE', key, seconds, expireCondition],
+  ['EXPIRE', key, seconds, existence],
+  ['EXPIRE', key, unequalSeconds, expireCondition],
+  ['PEXPIRE', key, milliseconds, existence],
+  ['PEXPIRE', key, unequalMilliseconds, expireCondition],
   ['EXPIREAT', key, unixSeconds, expireCondition],
   ['PEXPIREAT', key, unixMs, expireCondition],
   ['TTL', key],

@@ -18,8 +18,14 @@ const MAX_STEPS = 3_000_000;
 
 const EXECUTOR = 'src/dispatch/executor.ts';
 const DISPATCHER = 'src/dispatch/dispatcher.ts';
-const RELEASE_ALL = 'for (let i = 0; i < unit.heldCount; i++) this.latches[unit.held[i]].release();';
-const RESERVE = 'if (row.isWrite && !this.reserve(args)) reply.error(OUT_OF_ROOM);';
+/** Where units of one shard and of several release their latches, and where their handlers are about to begin. */
+const RELEASES = [
+  { release: 'this.latches[shard].release();', begin: 'const start = reply.pos;' },
+  {
+    release: 'for (let i = 0; i < unit.heldCount; i++) this.latches[unit.held[i]].release();',
+    begin: 'const mark = reply.mark();',
+  },
+];
 
 /** A look-up lasts longer: what was found is used later. */
 const SLOW_LOOKUP: Plant = {
@@ -27,20 +33,16 @@ const SLOW_LOOKUP: Plant = {
   text: 'const h = ks.find(db, this.hashes[arg], args.buf, args.starts[arg], args.ends[arg]);',
   replacement: `const h = ks.find(db, this.hashes[arg], args.buf, args.starts[arg], args.ends[arg]); ${busy(15)}`,
 };
-const NO_RELEASE_AT_END: Plant = {
-  file: EXECUTOR,
-  text: `${RELEASE_ALL}\n  }\n\n  /** Notes`,
-  replacement: '}\n\n  /** Notes',
-};
+const NO_RELEASE_AT_END: Plant[] = RELEASES.map(({ release }) => ({ file: EXECUTOR, text: release, replacement: '' }));
 const LATCH_NOT_TAKEN: Plant[] = [
   SLOW_LOOKUP,
   { file: EXECUTOR, text: 'if (latch.tryAcquire()) continue;', replacement: 'if (latch !== null) continue;' },
-  NO_RELEASE_AT_END,
+  ...NO_RELEASE_AT_END,
 ];
 const RELEASED_TOO_EARLY: Plant[] = [
   SLOW_LOOKUP,
-  { file: EXECUTOR, text: RESERVE, replacement: `${RELEASE_ALL}\n${RESERVE}` },
-  NO_RELEASE_AT_END,
+  ...NO_RELEASE_AT_END,
+  ...RELEASES.map(({ release, begin }) => ({ file: EXECUTOR, text: begin, replacement: `${begin} ${release}` })),
 ];
 /** The owner takes its time for what came through the ring; in order. */
 const SLOW_OWNER: Plant = {

@@ -29,7 +29,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'src/datatypes': ['native-free-shm'],
   'src/keyspace': ['native-free-shm', 'src/resp', 'src/datatypes'],
   'src/journal': ['native-free-shm', 'src/resp', 'src/env'],
-  'src/persistence': ['native-free-shm', 'src/resp', 'src/datatypes', 'src/keyspace', 'src/env', 'src/journal'],
+  'src/persistence': ['native-free-shm', 'src/resp', 'src/env', 'src/journal'],
   'src/admin': ['native-free-shm', 'src/resp', 'src/env'],
   'src/shard': ['native-free-shm', 'src/resp', 'src/keyspace', 'src/journal', 'src/env'],
   'src/messages': ['native-free-shm', 'src/resp', 'src/admin', 'src/journal', 'src/shard'],

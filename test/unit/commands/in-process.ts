@@ -163,12 +163,10 @@ export class InProcess {
     });
     const access = (this.access = new ShardAccess(world, FIRST_WORKER, FIRST_WORKER));
     this.settings = new SettingsStore(SettingsStore.create(settingsOf(options.settings ?? {})));
-    const counters = new Counters(
-      new SharedArrayBuffer(Counters.bytes(COUNTER_NAMES, 2)),
-      COUNTER_NAMES,
-      2,
+    const counters = new Counters(new SharedArrayBuffer(Counters.bytes(COUNTER_NAMES, 2)), COUNTER_NAMES, 2);
+    const journals = world.shards.map(
+      (_, i) => new RecordingJournal(i, this.log, options.journalled ?? true) as unknown as Journal,
     );
-    const journals = world.shards.map((_, i) => new RecordingJournal(i, this.log, options.journalled ?? true) as unknown as Journal);
     let seed = 42;
     // the low bits of the bare sequence repeat after a few steps, so they are mixed with the high ones
     const random = (): number => {
@@ -181,6 +179,7 @@ export class InProcess {
       unit,
       latches: access.latches,
       headers: access.headers,
+      process: access.process,
       turn: access.turn,
       doorbell: access.doorbells[FIRST_WORKER],
       hasher: new HalfSipHash(world.hashKey[0], world.hashKey[1]),
@@ -233,7 +232,13 @@ export class InProcess {
   /** Another client of the same server. */
   connect(): Session {
     const session = new Session(this.server, 1 + this.server.clients.count(), this.settings.text('requirepass') === '');
-    session.record = this.server.clients.open({ id: session.id, addr: '127.0.0.1:1', laddr: '127.0.0.1:6379', fd: 8, nowMs: this.nowMs });
+    session.record = this.server.clients.open({
+      id: session.id,
+      addr: '127.0.0.1:1',
+      laddr: '127.0.0.1:6379',
+      fd: 8,
+      nowMs: this.nowMs,
+    });
     session.createdMs = this.nowMs;
     return session;
   }
@@ -258,7 +263,8 @@ export class InProcess {
     }
     const frame = Buffer.concat(parts);
     this.reader.authenticated = true;
-    if (this.reader.read(frame, 0, frame.length, this.args) !== frame.length) throw new Error('the frame was not parsed whole');
+    if (this.reader.read(frame, 0, frame.length, this.args) !== frame.length)
+      throw new Error('the frame was not parsed whole');
     this.executor.clockMs = session.nowMs = this.nowMs;
     this.reply.resp = session.resp;
     const start = this.reply.pos;

@@ -119,7 +119,6 @@ describe.each([2, 3])('strings in RESP%i', (resp) => {
       ['EX', -1],
       ['PX', '-9223372036854775808'],
       ['EX', '9223372036854775807'],
-      ['PX', Number.MAX_SAFE_INTEGER],
       ['EXAT', '10000000000000000'],
       ['PXAT', 0],
     ]) {

@@ -1,7 +1,7 @@
 /** Writes a shard's keys as journal records: the base of a data set that is made from what is in memory. */
 import { TYPE_STRING } from '../keyspace/entry.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
-import type { BaseWriter } from './journal-file.ts';
+import type { BaseWriter } from '../persistence/journal-file.ts';
 
 /** Records every key of the shard as the command that makes it. The caller holds the shard's latch. Throws where the disk refuses. */
 export function dumpKeyspace(ks: Keyspace, writer: BaseWriter): void {

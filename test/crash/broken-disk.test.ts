@@ -1,0 +1,104 @@
+/** A disk that takes no more bytes, and one that fails to sync: writes are refused, reads are served, nothing acknowledged is lost. */
+import { execFileSync } from 'node:child_process';
+import { afterEach, expect, test } from 'vitest';
+import { type Plant, planted } from '../faults/planted-server.ts';
+import { describeWith } from '../server/describe-with.ts';
+import type { ReplyError } from '../server/reply-reader.ts';
+import { serverUnderTest } from '../server/server-command.ts';
+import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
+import { waitUntil } from '../server/wait-until.ts';
+import { describeSkein } from './data-files.ts';
+
+const servers = new ServerGroup();
+afterEach(() => servers.removeAll());
+
+const SHARDS = 2;
+const PLUS = 43;
+const KEYS = 600;
+const VALUE = 'v'.repeat(2000);
+const OPTIONS = { options: { appendonly: 'yes' }, skeinOptions: { workers: 2, shards: SHARDS } };
+
+/**
+ * One client writes until the disk fails, which another one then is told. What the writer is still owed settles when its
+ * records are in a file; acknowledged keys are noted as their answers arrive.
+ */
+async function writeUntilRefused(server: ServerProcess) {
+  const writer = await server.connect();
+  const acknowledged: string[] = [];
+  const keys = Array.from({ length: KEYS }, (_, n) => `k:${n}`);
+  await writer.must('SET', 'first', '1');
+  const owed = keys.map(async (key) => {
+    const reply = await writer.callRaw(['SET', key, VALUE]);
+    if (reply[0] === PLUS) acknowledged.push(key);
+  });
+  await waitUntil('the failure in the log', () => server.log().includes('cannot be written'));
+  const client = await server.connect();
+  const refusal = await client.call('SET', 'other', '1');
+  expect(String((refusal as ReplyError).message)).toMatch(/^MISCONF /);
+  return { acknowledged, owed: Promise.allSettled(owed), refusal, client };
+}
+
+async function expectAll(server: ServerProcess, keys: readonly string[]): Promise<void> {
+  const client = await server.connect();
+  expect(await client.call('EXISTS', ...keys)).toBe(keys.length);
+}
+
+/** No file of the process may grow beyond so many bytes; the system then answers as with a full disk. */
+function limitFiles(server: ServerProcess, bytes: number | 'unlimited'): void {
+  execFileSync('prlimit', ['--pid', String(server.pid), `--fsize=${bytes}:unlimited`]);
+}
+
+describeSkein('a disk that', () => {
+  describeWith(['prlimit'], 'is full', () => {
+    test.each(['always', 'everysec', 'no'])('appendfsync %s', async (appendfsync) => {
+      const start = { ...OPTIONS, options: { ...OPTIONS.options, appendfsync }, command: serverUnderTest() };
+      const server = await servers.start(start);
+      limitFiles(server, 300_000);
+      const { acknowledged, owed, client } = await writeUntilRefused(server);
+      // under always the answer would have to wait, for the key's shard holds records that are not safe
+      if (appendfsync !== 'always') expect(await client.call('GET', 'first')).toBe('1');
+      expect(String(await client.call('INFO', 'persistence'))).toMatch(/aof_last_write_status:err/);
+
+      limitFiles(server, 'unlimited');
+      await waitUntil('writes are taken again', async () => (await client.call('SET', 'later', '2')) === 'OK');
+      await owed;
+      await server.kill();
+      await expectAll(servers.add(await server.restart()), ['later', ...acknowledged]);
+    });
+
+    test('a crash while it is full', async () => {
+      const server = await servers.start({ ...OPTIONS, command: serverUnderTest() });
+      limitFiles(server, 200_000);
+      const { acknowledged } = await writeUntilRefused(server);
+      await server.kill();
+      await expectAll(servers.add(await server.restart()), acknowledged);
+    });
+  });
+
+  test.each([
+    ['always', 2],
+    ['everysec', 0],
+  ])('fails to sync: no write is ever taken again, appendfsync %s', async (appendfsync, good) => {
+    const failing: Plant = {
+      file: 'src/env/files.ts',
+      text: 'fs.fdatasyncSync(fd);',
+      // the main thread's syncs prepare the files; of each other thread the first ones go well
+      replacement: `globalThis.syncs = (globalThis.syncs ?? 0) + 1;
+        if (!process.getBuiltinModule('worker_threads').isMainThread && globalThis.syncs > ${good})
+          throw Object.assign(new Error('planted'), { errno: -5, code: 'EIO' });
+        fs.fdatasyncSync(fd);`,
+    };
+    const server = await servers.start({
+      ...OPTIONS,
+      ...planted([failing]),
+      options: { ...OPTIONS.options, appendfsync },
+    });
+    const { acknowledged, refusal, client } = await writeUntilRefused(server);
+    expect(await client.call('PING')).toBe('PONG');
+    expect(await client.call('SET', 'later', '2')).toEqual(refusal);
+    expect(server.log()).toMatch(/i\/o error/i);
+    await server.kill();
+    // the page cache survived: only what was never acknowledged may be missing
+    await expectAll(servers.add(await server.restart({ env: {}, nodeOptions: [] })), acknowledged);
+  });
+});
