@@ -362,6 +362,8 @@ export class Acceptor {
 
   /** DEBUG RELOAD: the data goes away and comes back from the journal files. */
   private async reload(answer: (reply: string) => void): Promise<void> {
+    if ((this.access.stateBits() & STATE.loading) !== 0)
+      return answer('-LOADING the data set is being loaded already\r\n');
     const problem = await this.home.reload(this.supervisor, this.access, this.journal, this.world.workers);
     answer(problem === null ? '+OK\r\n' : `-ERR ${problem}\r\n`);
   }

@@ -110,11 +110,16 @@ export class DataHome {
   ): Promise<string | null> {
     const control = new JournalControl(memory);
     const lasting = control.policy(0) !== POLICY.none;
-    const place = lasting ? this.place : { ...this.place, folder: `${this.place.folder}.reload` };
+    // where the settings say now: dir and the journal may have been changed since the start
+    const home = placeOf(this.settings);
+    const place = lasting ? home : { ...home, folder: `${home.folder}.reload` };
     underAllLatches(access, () => access.setState(STATE.loading, true));
     if (!lasting) {
       const problem = turnJournalOn(place, access, memory, new Array<Policy>(memory.shards).fill(POLICY.no));
-      if (problem !== null) return problem;
+      if (problem !== null) {
+        underAllLatches(access, () => access.setState(STATE.loading, false));
+        return problem;
+      }
     }
     this.writeOut(memory);
     underAllLatches(access, () => {
