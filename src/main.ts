@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 /** The entry that stands in redis-server's place. Looks at the runtime first, so that an old Node gets one clear line. */
-import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -10,14 +9,7 @@ if (!((major === 24 && minor >= 21) || (major === 26 && minor >= 6) || major > 2
   );
   process.exit(1);
 }
-/** True where the kernel gives huge pages to who asks for them. */
-function hugePagesOnRequest(): boolean {
-  try {
-    return readFileSync('/sys/kernel/mm/transparent_hugepage/enabled', 'latin1').includes('[madvise]');
-  } catch {
-    return false;
-  }
-}
+const { hugePagesOnRequest } = await import('./env/huge-pages.ts');
 
 // The C library asks for huge pages behind the shared memory if it is told so before it starts: random reads over a large
 // data set then miss the address cache far less. The process goes on under its own id.
