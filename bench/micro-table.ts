@@ -19,7 +19,7 @@ const keys = Number(process.argv[2] ?? 1_000_000);
 const valueBytes = Number(process.argv[3] ?? 8);
 
 const arena = new Arena(createArenaMemory(Math.max(keys * (128 + valueBytes * 2), 2 ** 28)));
-const table = new HashTable(arena);
+const table = new HashTable(arena, 16, 28);
 const hasher = new HalfSipHash(0x1b873593, 0x52dce729);
 const root = table.create();
 /** All keys one behind the other, as they stand in read buffers: not aligned. */

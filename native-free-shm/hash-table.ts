@@ -5,7 +5,7 @@
  *   directory          handles of bucket pages; a table of up to 1024 buckets has none, its root names the page
  *   bucket page        up to 1024 buckets; the first page grows from 1 bucket, the others are 64 KiB
  *   bucket (64 bytes)  | 12 tags of 1 byte | 12 entry handles | overflow bucket handle |   words 0..2, 3..14, 15
- *   entry              word 0 hash; word 1 bits 0..23 key bytes, bit 28: the key starts at byte 28 instead of 16
+ *   entry              word 0 hash; word 1 bits 0..23 key bytes, bit 28: the key starts at the later of two places
  *
  * The table grows one bucket at a time (linear hashing): the two tables of a rehash share one array of buckets. With n =
  * mask + 1, buckets 0 … split-1 have been divided: their entries are in b or b + n by bit n of the hash; buckets split … n-1
@@ -52,8 +52,6 @@ const HIGH_BITS = 0x80808080 | 0;
 
 const KEY_BYTES_MASK = 0xffffff;
 const HAS_DEADLINE = 1 << 28;
-const KEY_AT = 16;
-const KEY_AT_WITH_DEADLINE = 28;
 /** Longer keys are compared by one native call. */
 const COMPARE_LOOP_LIMIT = 192;
 
@@ -87,9 +85,14 @@ export class HashTable {
   private readonly segments: Int32Array[];
   private readonly chains: BucketChains;
   private readonly views = new LastView();
+  private readonly keyWord: number;
+  private readonly laterKeyWord: number;
 
-  constructor(arena: Arena) {
+  /** `keyAt`, `laterKeyAt`: bytes of an entry before its key without and with bit 28; multiples of 4. */
+  constructor(arena: Arena, keyAt: number, laterKeyAt: number) {
     this.arena = arena;
+    this.keyWord = keyAt >> 2;
+    this.laterKeyWord = laterKeyAt >> 2;
     this.segments = arena.i32;
     this.chains = new BucketChains(arena);
   }
@@ -162,7 +165,7 @@ export class HashTable {
     const meta = e[entryAt + 1];
     const length = end - start;
     if ((meta & KEY_BYTES_MASK) !== length) return false;
-    let word = entryAt + ((meta & HAS_DEADLINE) !== 0 ? KEY_AT_WITH_DEADLINE >> 2 : KEY_AT >> 2);
+    let word = entryAt + ((meta & HAS_DEADLINE) !== 0 ? this.laterKeyWord : this.keyWord);
     if (length > COMPARE_LOOP_LIMIT) {
       const keyStart = word << 2;
       return this.arena.buf[entry >>> 26].compare(bytes, start, end, keyStart, keyStart + length) === 0;

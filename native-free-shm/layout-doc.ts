@@ -47,7 +47,7 @@ function sizeClassTable(): string {
 /** Index bytes per key over one level of growth: mean and most. */
 function indexBudget(): { mean: number; most: number } {
   const arena = new Arena(createArenaMemory(2 ** 28));
-  const hashTable = new HashTable(arena);
+  const hashTable = new HashTable(arena, 16, 28);
   const hash = new HalfSipHash(1, 2);
   const root = hashTable.create();
   const key = Buffer.alloc(4);

@@ -7,17 +7,21 @@ import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
 import { replyHelp } from './help-reply.ts';
 
-/** Bytes of the blocks that hold the key and its value. SAMPLES is for nested values, of which there are none yet. */
+/** Elements that are measured where the command does not say how many. */
+const DEFAULT_SAMPLES = 5;
+
+/** Bytes of the blocks that hold the key and its value. SAMPLES: how many elements stand for all of them, 0 = all. */
 export function memoryUsage(unit: Unit, args: Args, reply: ReplyWriter): void {
+  let samples = DEFAULT_SAMPLES;
   for (let i = 3; i < args.count; i += 2) {
     if (!args.equalsIgnoreCase(i, 'samples') || i + 1 >= args.count) return reply.error(ERR.SYNTAX);
-    const samples = parseInteger(args.buf, args.starts[i + 1], args.ends[i + 1]);
+    samples = parseInteger(args.buf, args.starts[i + 1], args.ends[i + 1]);
     if (Number.isNaN(samples)) return reply.error(ERR.NOT_INTEGER);
     if (samples < 0) return reply.error(ERR.SYNTAX);
   }
   const h = unit.findPeek(2);
   if (h === 0) reply.null();
-  else reply.integer(unit.ks.memoryOf(h));
+  else reply.integer(unit.ks.memoryOf(h, samples));
 }
 
 export function memoryHelp(_session: Session, _args: Args, reply: ReplyWriter): void {

@@ -1,7 +1,7 @@
 /** OBJECT: how a value is kept. */
 import type { Session } from '../dispatch/session.ts';
 import type { Unit } from '../dispatch/unit.ts';
-import { TYPE_NAMES, TYPE_STRING } from '../keyspace/entry.ts';
+import { TYPE_STRING } from '../keyspace/entry.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { Args } from '../resp/args.ts';
 import { parseInt64 } from '../resp/numbers.ts';
@@ -15,7 +15,8 @@ const MAX_EMBSTR_BYTES = 44;
 
 /** The name that Redis has for the form of a value. */
 export function encodingName(ks: Keyspace, h: number): string {
-  if (ks.typeOf(h) !== TYPE_STRING) return TYPE_NAMES[ks.typeOf(h)];
+  const type = ks.typeOf(h);
+  if (type !== TYPE_STRING) return ks.values.kind(type).encodingName(ks.encodingOf(h));
   if (ks.isRaw(h)) return 'raw';
   const bytes = ks.valueBytes(h);
   if (bytes <= MAX_INTEGER_TEXT_BYTES) {

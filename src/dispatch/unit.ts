@@ -8,9 +8,11 @@
 import { COUNTER } from '../admin/server-counters.ts';
 import type { CommandRow } from '../commands/command-table.ts';
 import { type Journal, publishTransaction } from '../journal/journal.ts';
+import type { KeyEvent } from '../keyspace/key-events.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { LargeValues } from './large-values.ts';
 
 /** Takes the arguments of one effect; the journal of the shard, or nothing where there is no journal. */
 export interface EffectRecorder {
@@ -40,9 +42,15 @@ export class Unit {
   reply: ReplyWriter;
   /** Keyspace of the last look-up. */
   ks: Keyspace;
+  /** Entry of the last typed look-up, 0 = absent. */
+  entry = 0;
   /** Number of changes; 0: nothing is journalled. */
   dirty = 0;
   noTouch = false;
+  /** The running command may change something. */
+  writes = false;
+  /** Values whose bytes move outside the latch. */
+  readonly large = new LargeValues();
   /** proto-max-bulk-len: the longest string, in bytes. */
   maxBulkBytes = 0;
 
@@ -172,11 +180,16 @@ export class Unit {
     return ks.flush(db);
   }
 
-  /** Removes an expired entry and journals its deletion. */
-  expireNow(ks: Keyspace, db: number, h: number): void {
+  /**
+   * Removes an expired entry and journals its deletion. False: a command that only reads leaves it to later, because the
+   * journal cannot follow; the entry is as good as absent.
+   */
+  expireNow(ks: Keyspace, db: number, h: number): boolean {
     ks.key(h);
     const journal = this.journals[ks.shard];
     if (this.journalled && journal.enabled) {
+      // a write has waited for the journal at the gate, and must not find the entry in its way
+      if (!this.writes && journal.backlogFull()) return false;
       this.openPart(journal);
       journal.command(db, 2);
       journal.argText('DEL');
@@ -184,6 +197,15 @@ export class Unit {
     }
     ks.remove(db, h);
     this.counters[COUNTER.expiredKeys]++;
+    return true;
+  }
+
+  /**
+   * Says that the value of key argument `arg` has changed, and by what; once per key and change. `changes`: how many Redis counts
+   * for it (rdb_changes_since_last_save).
+   */
+  changed(_arg: number, _event: KeyEvent, changes = 1): void {
+    this.dirty += changes;
   }
 
   /** Starts an effect of `argc` arguments in the journal of key argument `arg`, in place of the verbatim command. */

@@ -4,7 +4,7 @@
  *   word 0  hash of the key
  *   word 1  bits 0..23 key bytes | 24..27 type | 28 HAS_DEADLINE | 29 RAW | 30 LARGE
  *   word 2  string: bytes of the value; other types: handle of the structure
- *   word 3  bits 0..23 access clock in seconds
+ *   word 3  bits 0..23 access clock in seconds | 24..31 encoding of a structure
  *   words 4..6 (only with HAS_DEADLINE)  deadline in unix ms, low and high word; position in the deadline heap
  *   the key from byte 16 (28 with a deadline), the value right behind it, unaligned
  *   LARGE: behind the key, on the next multiple of 4, the handle of a block that holds the value
@@ -34,8 +34,11 @@ export const HEADER_BYTES = 16;
 export const HEADER_BYTES_WITH_DEADLINE = 28;
 /** Longer string values live in a block of their own, so that RENAME, EXPIRE and growth do not copy them. */
 export const MAX_EMBEDDED_BYTES = 4096;
+/** More bytes than these are not copied under the latch where that can be avoided (R4). */
+export const MAX_LATCHED_COPY_BYTES = 64 * 1024;
 
 export const CLOCK_MASK = 0xffffff;
+export const ENCODING_SHIFT = 24;
 
 /** Value types, numbered as Redis numbers its objects. */
 export const TYPE_STRING = 0;

@@ -6,6 +6,7 @@
  *
  *   roots (SharedArrayBuffer of Int32):  per database [table root | deadline heap root]
  *                                        then [how many dropped tables wait to be freed | their roots …]
+ *                                        then [first of the dropped values that wait to be freed]       values.ts
  *
  * Invariant 1: a root word of 0 means that the database has never held a key in this shard.
  * Invariant 2: no method throws after its first change, provided that `reserve` answered true for what it allocates.
@@ -13,9 +14,12 @@
 import type { Arena } from '../../native-free-shm/arena.ts';
 import { copyByView, LastView, MAX_VIEW_COPY } from '../../native-free-shm/bytes.ts';
 import { DeadlineHeap } from '../../native-free-shm/deadline-heap.ts';
+import type { HalfSipHash } from '../../native-free-shm/half-siphash.ts';
 import { HashTable } from '../../native-free-shm/hash-table.ts';
+import type { SizeLimits } from '../datatypes/size-limits.ts';
 import {
   CLOCK_MASK,
+  ENCODING_SHIFT,
   HAS_DEADLINE,
   HEADER_BYTES,
   HEADER_BYTES_WITH_DEADLINE,
@@ -36,6 +40,7 @@ import {
   WORD_META,
   WORD_VALUE,
 } from './entry.ts';
+import { Values } from './values.ts';
 
 const OFFSET_MASK = 0x3ffffff;
 const TWO_32 = 4294967296;
@@ -44,12 +49,13 @@ const MAX_DROPPED = 64;
 
 /** Bytes of a shard's root words for so many databases. */
 export function rootsBytes(databases: number): number {
-  return (databases * 2 + 1 + MAX_DROPPED) * 4;
+  return (databases * 2 + 1 + MAX_DROPPED + 1) * 4;
 }
 
 export class Keyspace {
   readonly shard: number;
   readonly arena: Arena;
+  readonly hasher: HalfSipHash;
   readonly table: HashTable;
   readonly heap: DeadlineHeap;
   readonly roots: Int32Array;
@@ -68,17 +74,22 @@ export class Keyspace {
 
   /** How many databases there are. */
   readonly databases: number;
+  /** The structures of this shard, by type. */
+  readonly values: Values;
   private readonly droppedCount: number;
   private readonly views = new LastView();
 
-  constructor(shard: number, arena: Arena, roots: SharedArrayBuffer) {
+  /** `hasher`: the hash of keys, and of the members of structures. */
+  constructor(shard: number, arena: Arena, roots: SharedArrayBuffer, hasher: HalfSipHash, limits: SizeLimits) {
     this.shard = shard;
+    this.hasher = hasher;
     this.arena = arena;
-    this.table = new HashTable(arena);
+    this.table = new HashTable(arena, HEADER_BYTES, HEADER_BYTES_WITH_DEADLINE);
     this.heap = new DeadlineHeap(arena, WORD_HEAP_POSITION);
     this.roots = new Int32Array(roots);
-    this.databases = (this.roots.length - 1 - MAX_DROPPED) >> 1;
+    this.databases = (this.roots.length - 2 - MAX_DROPPED) >> 1;
     this.droppedCount = this.databases << 1;
+    this.values = new Values(arena, hasher, limits, this.roots, this.roots.length - 1);
     this.vBuf = arena.buf[0];
     this.vView = arena.view[0];
     this.kBuf = arena.buf[0];
@@ -216,6 +227,28 @@ export class Keyspace {
     return h;
   }
 
+  /**
+   * As setString, for a value that lies in a private block of this arena already (Arena.allocatePrivate): `length` bytes, more
+   * than MAX_EMBEDDED_BYTES. The block is the entry's from now on.
+   */
+  setPrivate(
+    db: number,
+    hash: number,
+    kBuf: Buffer,
+    kStart: number,
+    kEnd: number,
+    block: number,
+    length: number,
+    deadline: number,
+    old: number,
+  ): number {
+    if (deadline === KEEP_DEADLINE) deadline = old === 0 ? NO_DEADLINE : this.deadlineOf(old);
+    const h = this.newString(hash, kBuf, kStart, kEnd, length, deadline, false, block);
+    this.arena.adopt(block);
+    this.link(db, hash, h, deadline, old);
+    return h;
+  }
+
   /** Copies bytes into a segment. */
   private copyTo(from: Buffer, fromStart: number, segment: number, toStart: number, length: number): void {
     if (length > MAX_VIEW_COPY) from.copy(this.arena.buf[segment], toStart, fromStart, fromStart + length);
@@ -253,7 +286,10 @@ export class Keyspace {
     return true;
   }
 
-  /** Allocates an entry of a string with room for `length` value bytes, not yet linked; v registers say where they go. */
+  /**
+   * Allocates an entry of a string with room for `length` value bytes, not yet linked; v registers say where they go. `given`:
+   * the block of a LARGE value, 0 = a new one.
+   */
   private newString(
     hash: number,
     kBuf: Buffer,
@@ -262,12 +298,13 @@ export class Keyspace {
     length: number,
     deadline: number,
     raw: boolean,
+    given = 0,
   ): number {
     const arena = this.arena;
     const keyBytes = kEnd - kStart;
     const header = deadline >= 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES;
     const large = length > MAX_EMBEDDED_BYTES;
-    const block = large ? arena.allocate(length) : 0;
+    const block = given !== 0 ? given : large ? arena.allocate(length) : 0;
     const h = arena.allocate(large ? ((header + keyBytes + 3) & ~3) + 4 : header + keyBytes + length);
     const segment = h >>> 26;
     const base = (h & OFFSET_MASK) << 4;
@@ -324,15 +361,71 @@ export class Keyspace {
     if ((i32[w + WORD_META] & HAS_DEADLINE) !== 0) this.heap.remove(this.heapRoot(db), i32[w + WORD_HEAP_POSITION]);
   }
 
+  // ---- structures
+
+  /** Root handle of a structure. */
+  structure(h: number): number {
+    return this.arena.i32[h >>> 26][((h & OFFSET_MASK) << 2) + WORD_VALUE];
+  }
+
+  /** Encoding number of a structure, 0 … 255. */
+  encodingOf(h: number): number {
+    return this.arena.i32[h >>> 26][((h & OFFSET_MASK) << 2) + WORD_CLOCK] >>> ENCODING_SHIFT;
+  }
+
+  /** Notes the root and encoding that a structure has now. */
+  setStructure(h: number, root: number, encoding: number): void {
+    const i32 = this.arena.i32[h >>> 26];
+    const w = (h & OFFSET_MASK) << 2;
+    if (i32[w + WORD_VALUE] === root && i32[w + WORD_CLOCK] >>> ENCODING_SHIFT === encoding) return;
+    this.arena.willChange(h);
+    i32[w + WORD_VALUE] = root;
+    i32[w + WORD_CLOCK] = (i32[w + WORD_CLOCK] & CLOCK_MASK) | (encoding << ENCODING_SHIFT);
+  }
+
+  /**
+   * Makes a structure the value of a key, in the place of `old` (0: absent), whose value is freed. `deadline`: unix ms or
+   * NO_DEADLINE. The structure is the key's from now on. Returns the entry.
+   */
+  createStructure(
+    db: number,
+    hash: number,
+    kBuf: Buffer,
+    kStart: number,
+    kEnd: number,
+    type: number,
+    root: number,
+    encoding: number,
+    deadline: number,
+    old: number,
+  ): number {
+    const arena = this.arena;
+    const keyBytes = kEnd - kStart;
+    const header = deadline >= 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES;
+    const h = arena.allocate(header + keyBytes);
+    const i32 = arena.i32[h >>> 26];
+    const w = (h & OFFSET_MASK) << 2;
+    i32[w + WORD_HASH] = hash;
+    i32[w + WORD_META] = keyBytes | (type << TYPE_SHIFT) | (deadline >= 0 ? HAS_DEADLINE : 0);
+    i32[w + WORD_VALUE] = root;
+    i32[w + WORD_CLOCK] = this.clock | (encoding << ENCODING_SHIFT);
+    if (deadline >= 0) this.writeDeadline(h, deadline);
+    this.copyTo(kBuf, kStart, h >>> 26, (w << 2) + header, keyBytes);
+    this.link(db, hash, h, deadline, old);
+    return h;
+  }
+
   /** Frees the entry's blocks. */
   private releaseEntry(h: number): void {
-    const large = this.largeBlock(h);
-    if (large !== 0) this.arena.release(large);
+    const meta = this.meta(h);
+    const type = (meta >>> TYPE_SHIFT) & TYPE_MASK;
+    if (type !== TYPE_STRING) this.values.drop(type, this.structure(h), this.encodingOf(h));
+    else if ((meta & LARGE) !== 0) this.arena.release(this.largeBlock(h));
     this.arena.release(h);
   }
 
   /** Handle of the block that holds a LARGE value, else 0. */
-  private largeBlock(h: number): number {
+  largeBlock(h: number): number {
     const meta = this.meta(h);
     if ((meta & LARGE) === 0) return 0;
     return this.arena.i32[h >>> 26][this.largeWord(h, meta)];
@@ -341,12 +434,6 @@ export class Keyspace {
   private largeWord(h: number, meta: number): number {
     const header = (meta & HAS_DEADLINE) !== 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES;
     return (((h & OFFSET_MASK) << 4) + header + (meta & KEY_BYTES_MASK) + 3) >> 2;
-  }
-
-  /** Before the bytes of a string are patched through the v registers. */
-  beginWrite(h: number): void {
-    const large = this.largeBlock(h);
-    this.arena.willChange(large === 0 ? h : large);
   }
 
   /**
@@ -373,7 +460,7 @@ export class Keyspace {
     const i32 = arena.i32[h >>> 26];
     const w = (h & OFFSET_MASK) << 2;
     arena.willChange(h);
-    if (arena.fits(block, newBytes)) {
+    if (arena.fits(block, newBytes) && !arena.isPinned(block)) {
       arena.willChange(block);
     } else {
       // strings that grow by APPEND get slack, so that n appends copy O(n) bytes in all
@@ -423,10 +510,25 @@ export class Keyspace {
     return has === deadline >= 0 ? h : this.reshape(db, h, meta, deadline);
   }
 
-  /** Moves an entry to a block whose header has or lacks the deadline words; a LARGE value or a structure stays put. */
+  /** Moves an entry to a block whose header has or lacks the deadline words. */
   private reshape(db: number, h: number, meta: number, deadline: number): number {
+    const segment = h >>> 26;
+    const base = (h & OFFSET_MASK) << 4;
+    const key = base + ((meta & HAS_DEADLINE) !== 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES);
+    const hash = this.hashOf(h);
+    const next = this.copyEntry(h, hash, this.arena.buf[segment], key, key + (meta & KEY_BYTES_MASK), deadline);
+    this.table.replace(this.roots[db << 1], hash, h, next);
+    this.forgetDeadline(db, h);
+    if (deadline >= 0) this.heap.push(this.heapRoot(db), deadline, next);
+    this.arena.release(h);
+    return next;
+  }
+
+  /** A copy of the entry's own block under a key, not linked; a LARGE value or a structure is then named by both. */
+  private copyEntry(h: number, hash: number, kBuf: Buffer, kStart: number, kEnd: number, deadline: number): number {
     const arena = this.arena;
-    const keyBytes = meta & KEY_BYTES_MASK;
+    const meta = this.meta(h);
+    const keyBytes = kEnd - kStart;
     const from = (meta & HAS_DEADLINE) !== 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES;
     const to = deadline >= 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES;
     const large = this.largeBlock(h);
@@ -437,17 +539,15 @@ export class Keyspace {
     const target = arena.i32[next >>> 26];
     const sw = (h & OFFSET_MASK) << 2;
     const tw = (next & OFFSET_MASK) << 2;
-    target[tw + WORD_HASH] = source[sw + WORD_HASH];
-    target[tw + WORD_META] = deadline >= 0 ? meta | HAS_DEADLINE : meta & ~HAS_DEADLINE;
+    target[tw + WORD_HASH] = hash;
+    target[tw + WORD_META] = (meta & ~(KEY_BYTES_MASK | HAS_DEADLINE)) | keyBytes | (deadline >= 0 ? HAS_DEADLINE : 0);
     target[tw + WORD_VALUE] = source[sw + WORD_VALUE];
     target[tw + WORD_CLOCK] = source[sw + WORD_CLOCK];
-    this.copyTo(arena.buf[h >>> 26], (sw << 2) + from, next >>> 26, (tw << 2) + to, keyBytes + embedded);
+    this.copyTo(kBuf, kStart, next >>> 26, (tw << 2) + to, keyBytes);
+    const value = (sw << 2) + from + (meta & KEY_BYTES_MASK);
+    this.copyTo(arena.buf[h >>> 26], value, next >>> 26, (tw << 2) + to + keyBytes, embedded);
     if (large !== 0) target[this.largeWord(next, target[tw + WORD_META])] = large;
     if (deadline >= 0) this.writeDeadline(next, deadline);
-    this.table.replace(this.roots[db << 1], source[sw + WORD_HASH], h, next);
-    this.forgetDeadline(db, h);
-    if (deadline >= 0) this.heap.push(this.heapRoot(db), deadline, next);
-    arena.release(h);
     return next;
   }
 
@@ -509,10 +609,14 @@ export class Keyspace {
     while (cursor !== 0);
   }
 
-  /** Bytes of the entry's blocks. */
-  memoryOf(h: number): number {
+  /** Bytes of the entry's blocks and its value's; of many elements `samples` are looked at (0: all). */
+  memoryOf(h: number, samples: number): number {
+    const type = this.typeOf(h);
+    const own = this.arena.blockBytes(h);
+    if (type !== TYPE_STRING)
+      return own + this.values.kind(type).memoryBytes(this.structure(h), this.encodingOf(h), samples);
     const large = this.largeBlock(h);
-    return this.arena.blockBytes(h) + (large === 0 ? 0 : this.arena.blockBytes(large));
+    return own + (large === 0 ? 0 : this.arena.blockBytes(large));
   }
 
   /** Whole seconds since the access clock of the entry was set. */
@@ -525,31 +629,11 @@ export class Keyspace {
    * deadline and access clock go along. Returns the entry.
    */
   rename(dbFrom: number, h: number, dbTo: number, newHash: number, kBuf: Buffer, kStart: number, kEnd: number): number {
-    const arena = this.arena;
-    const meta = this.meta(h);
-    const header = (meta & HAS_DEADLINE) !== 0 ? HEADER_BYTES_WITH_DEADLINE : HEADER_BYTES;
-    const keyBytes = kEnd - kStart;
-    const large = this.largeBlock(h);
-    const isString = ((meta >>> TYPE_SHIFT) & TYPE_MASK) === TYPE_STRING;
-    const embedded = isString && large === 0 ? this.valueBytes(h) : 0;
-    const next = arena.allocate(large !== 0 ? ((header + keyBytes + 3) & ~3) + 4 : header + keyBytes + embedded);
-    const source = arena.i32[h >>> 26];
-    const target = arena.i32[next >>> 26];
-    const sw = (h & OFFSET_MASK) << 2;
-    const tw = (next & OFFSET_MASK) << 2;
-    target[tw + WORD_HASH] = newHash;
-    target[tw + WORD_META] = (meta & ~KEY_BYTES_MASK) | keyBytes;
-    target[tw + WORD_VALUE] = source[sw + WORD_VALUE];
-    target[tw + WORD_CLOCK] = source[sw + WORD_CLOCK];
-    this.copyTo(kBuf, kStart, next >>> 26, (tw << 2) + header, keyBytes);
-    const valueStart = (sw << 2) + header + (meta & KEY_BYTES_MASK);
-    this.copyTo(arena.buf[h >>> 26], valueStart, next >>> 26, (tw << 2) + header + keyBytes, embedded);
-    if (large !== 0) target[this.largeWord(next, target[tw + WORD_META])] = large;
     const deadline = this.deadlineOf(h);
-    if (deadline >= 0) this.writeDeadline(next, deadline);
+    const next = this.copyEntry(h, newHash, kBuf, kStart, kEnd, deadline);
     this.table.remove(this.roots[dbFrom << 1], this.hashOf(h), h);
     this.forgetDeadline(dbFrom, h);
-    arena.release(h);
+    this.arena.release(h);
     this.link(dbTo, newHash, next, deadline, 0);
     return next;
   }
@@ -574,8 +658,9 @@ export class Keyspace {
     return keys;
   }
 
-  /** Frees up to `budget` buckets of dropped tables with their entries; true while there is more. */
+  /** Frees up to `budget` blocks of dropped values, or buckets of dropped tables with their entries; true while there is more. */
   freeDropped(budget: number): boolean {
+    if (this.values.freeStep(budget)) return true;
     const count = this.roots[this.droppedCount];
     if (count === 0) return false;
     if (this.table.releaseStep(this.roots[this.droppedCount + count], budget, this.releaseVisitor)) return true;

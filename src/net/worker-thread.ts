@@ -14,6 +14,7 @@ import { COUNTER_NAMES } from '../admin/server-counters.ts';
 import { ServerSamples } from '../admin/server-samples.ts';
 import { SettingsStore } from '../admin/settings-store.ts';
 import { enumWord } from '../admin/settings-table.ts';
+import { readSizeLimits } from '../commands/size-limits-setting.ts';
 import { Dispatcher } from '../dispatch/dispatcher.ts';
 import { Executor } from '../dispatch/executor.ts';
 import type { ServerContext } from '../dispatch/session.ts';
@@ -220,6 +221,7 @@ class WorkerThread implements ConnectionThread {
   private refreshSettings(): void {
     const settings = this.settings;
     this.settingsEpoch = settings.epoch;
+    readSizeLimits(settings, this.access.limits);
     this.maxMemory = settings.number('maxmemory');
     this.dispatcher.memoryBounded = this.maxMemory > 0;
     this.bulkLimit = settings.number('proto-max-bulk-len');

@@ -1,9 +1,11 @@
 /** A thread's way to all shards: headers, latches, keyspaces, bells and heartbeats over the shared memory of the process. */
 import { Arena } from '../../native-free-shm/arena.ts';
 import { DOORBELL_WORDS, Doorbell } from '../../native-free-shm/doorbell.ts';
+import { HalfSipHash } from '../../native-free-shm/half-siphash.ts';
 import { Heartbeats } from '../../native-free-shm/heartbeats.ts';
 import { Latch } from '../../native-free-shm/latch.ts';
 import { Turn } from '../../native-free-shm/turn.ts';
+import { SizeLimits } from '../datatypes/size-limits.ts';
 import { Keyspace } from '../keyspace/keyspace.ts';
 import { FIRST_WORKER, PROCESS, SHARD, ShardHeader, type WorldMemory } from './world.ts';
 
@@ -16,6 +18,8 @@ export class ShardAccess {
   readonly doorbells: readonly Doorbell[];
   readonly heartbeats: Heartbeats;
   readonly turn: Turn;
+  /** Sizes up to which values stay compact; whoever reads the settings keeps them up to date. */
+  readonly limits = new SizeLimits();
 
   /** `thread`: number of the attaching thread; `threads`: the highest thread number in use. */
   constructor(world: WorldMemory, thread: number, threads: number) {
@@ -29,7 +33,10 @@ export class ShardAccess {
     this.latches = this.headers.map(
       (header) => new Latch(header.i32, SHARD.latch, thread, this.doorbells, this.heartbeats),
     );
-    this.spaces = world.shards.map((shard, i) => new Keyspace(i, new Arena(shard.arena), shard.roots));
+    const hasher = new HalfSipHash(world.hashKey[0], world.hashKey[1]);
+    this.spaces = world.shards.map(
+      (shard, i) => new Keyspace(i, new Arena(shard.arena), shard.roots, hasher, this.limits),
+    );
     this.turn = new Turn(this.process, PROCESS.turn, thread, this.doorbells);
   }
 

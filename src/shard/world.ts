@@ -21,14 +21,10 @@ const THREAD_NUMBERS = 64;
 export const PROCESS = {
   /** Bits of STATE: why commands are refused, read by the gate and again under the latch (R3). */
   state: 0,
-  /** 1 + flags of a requested shutdown, 0 = none; see src/messages/thread-messages.ts. */
-  shutdown: 1,
   /** 1 while DEBUG SET-ACTIVE-EXPIRE 0 is in force. */
   expiryPaused: 2,
   /** Process-wide source of client ids. */
   nextClientId: 3,
-  /** Bumped by CONFIG SET of settings that threads keep in plain fields. */
-  settingsEpoch: 4,
   /** Turn of units that could not get their latches (R2). */
   turn: 16,
   /** One doorbell per thread number. */
@@ -60,7 +56,7 @@ export const PROCESS_BITS = STATE.loading | STATE.shuttingDown;
 export const SHARD = {
   /** Latch and its waiting set, see native-free-shm/latch.ts: 16 words, a cache line of its own. */
   latch: 0,
-  /** Thread that changed something and then failed (R5); nobody may enter. */
+  /** 1: a unit changed something and then failed (R5). Its latch stays taken; the acceptor ends the process. */
   poisoned: 32,
 } as const;
 const SHARD_INT_WORDS = 256;
@@ -68,6 +64,10 @@ const SHARD_INT_WORDS = 256;
 export const SHARD_F64 = {
   /** Newest time of any unit, unix ms (R9). */
   newestMs: 0,
+  /** While the shard is loaded: begin in unix ms, bytes to replay, bytes replayed. Acceptor; the last one by the owner. */
+  loadBeganMs: 1,
+  loadTotalBytes: 2,
+  loadedBytes: 3,
 } as const;
 const SHARD_F64_WORDS = 32;
 

@@ -19,7 +19,7 @@ const arena = new Arena(data.memory);
 try {
   takeTurns({
     arena,
-    table: new HashTable(arena),
+    table: new HashTable(arena, 16, 28),
     heap: new DeadlineHeap(arena, BACK_WORD),
     sip: new HalfSipHash(7, 8),
     root: data.root,

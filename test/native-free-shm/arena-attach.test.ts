@@ -14,7 +14,7 @@ describe('an arena with two threads attached', () => {
   it('shows each thread all that the other did, through segments that it has not touched before (rule 23)', async () => {
     const memory = createArenaMemory(3 * 2 ** 30);
     const arena = new Arena(memory);
-    const table = new HashTable(arena);
+    const table = new HashTable(arena, 16, 28);
     const heap = new DeadlineHeap(arena, BACK_WORD);
     // leaves little of the first segment, so that the threads soon work in the second
     const ballast = arena.allocate(2 ** 30 - 2 ** 18);

@@ -61,7 +61,7 @@ const badHash = (key: Buffer): number => sip.hash(key, 0, key.length) & 3;
 class Store {
   readonly memory = createArenaMemory(16 * MIB);
   readonly arena = new Arena(this.memory);
-  readonly table = new HashTable(this.arena);
+  readonly table = new HashTable(this.arena, 16, 28);
   readonly heap = new DeadlineHeap(this.arena, BACK_WORD);
   readonly root = this.table.create();
   readonly heapRoot = this.heap.create();

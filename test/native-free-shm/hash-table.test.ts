@@ -12,7 +12,7 @@ const MIB = 2 ** 20;
 class Pair {
   readonly memory = createArenaMemory(64 * MIB);
   readonly arena = new Arena(this.memory);
-  readonly table = new HashTable(this.arena);
+  readonly table = new HashTable(this.arena, 16, 28);
   readonly model = new Map<string, number>();
   readonly root = this.table.create();
   readonly hashOf: (key: Buffer) => number;

@@ -1,7 +1,7 @@
 /** Heartbeats, and how a latch that is held too long is found by them. */
 import { expect, test } from 'vitest';
 import { DOORBELL_WORDS, Doorbell } from '../../native-free-shm/doorbell.ts';
-import { HEARTBEAT_WORDS, Heartbeats } from '../../native-free-shm/heartbeats.ts';
+import { asleep, HEARTBEAT_WORDS, Heartbeats, showProgress } from '../../native-free-shm/heartbeats.ts';
 import { LATCH_WORDS, Latch } from '../../native-free-shm/latch.ts';
 import { LatchWatch } from '../../native-free-shm/latch-watch.ts';
 
@@ -76,4 +76,22 @@ test('a process that was stopped raises no alarm', () => {
   expect(watch.look(3_600_600, 1000)).toBe(0);
   // A clock that goes back adds nothing
   expect(watch.look(10, 1200)).toBe(-1);
+});
+
+test('long work that shows progress, or waits for the system, is no hang; without it it is', () => {
+  const { heartbeats, held, watch } = setUp();
+  heartbeats.attachProgress(HOLDER);
+  let nowMs = 5000;
+  const look = () => watch.look((nowMs += 100), 1000);
+  expect(held[0].tryAcquire()).toBe(true);
+  for (let n = 0; n < 100; n++) {
+    showProgress();
+    expect(look()).toBe(-1);
+  }
+  asleep(() => {
+    for (let n = 0; n < 100; n++) expect(look()).toBe(-1);
+  });
+  expect(() => asleep(() => expect.fail('a call that throws'))).toThrow();
+  for (let n = 0; n < 10; n++) expect(look()).toBe(-1);
+  expect(look()).toBe(0);
 });

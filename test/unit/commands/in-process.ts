@@ -12,6 +12,7 @@ import { createServerSamples, ServerSamples } from '../../../src/admin/server-sa
 import { loadSettings } from '../../../src/admin/settings-parser.ts';
 import { SettingsStore, type SettingValues } from '../../../src/admin/settings-store.ts';
 import { COMMANDS } from '../../../src/commands/command-table.ts';
+import { readSizeLimits } from '../../../src/commands/size-limits-setting.ts';
 import { Dispatcher } from '../../../src/dispatch/dispatcher.ts';
 import { Executor } from '../../../src/dispatch/executor.ts';
 import { type Control, type ServerContext, Session } from '../../../src/dispatch/session.ts';
@@ -268,6 +269,7 @@ export class InProcess {
     this.executor.clockMs = session.nowMs = this.nowMs;
     this.reply.resp = session.resp;
     const start = this.reply.pos;
+    readSizeLimits(this.settings, this.access.limits);
     this.dispatcher.dispatch(session, this.args);
     this.executor.clearTouched();
     const out = this.reply.buf.toString('latin1', start, this.reply.pos);
