@@ -43,6 +43,7 @@ export const CTL_FREE_SLOTS = 3;
 export const CTL_BIG_RUN = 4;
 export const CTL_CAPTURE = 5;
 export const CTL_TOUCHED_PAGES = 6;
+export const CTL_ORPHANS = 7;
 export const CTL_BITMAP = 8;
 export const BITMAP_WORDS = 5;
 /** Bins of free runs by length, see PagePool. */
@@ -81,6 +82,7 @@ export const CONTROL_FIELDS: readonly LayoutField[] = [
     name: 'touched pages',
     text: 'pages that were ever handed out: what the system may hold as resident',
   },
+  { at: CTL_ORPHANS, name: 'orphans', text: 'first page of the first orphan (pinned-blocks.ts), 0 = none' },
   { at: CTL_BITMAP, name: 'bin bitmap', text: 'one bit per bin that has a free run, 5 words' },
   {
     at: CTL_LOWEST,
@@ -107,6 +109,7 @@ export const PAGE_META = 0;
 export const PAGE_NEXT = 1;
 export const PAGE_PREV = 2;
 export const PAGE_FREE_HEAD = 3;
+export const PAGE_PINS = 3;
 /** In the words of a slab's second page. */
 export const PAGE2_LIVE = PAGE_WORDS + 1;
 export const PAGE2_BUMP = PAGE_WORDS + 2;
@@ -131,9 +134,14 @@ export const PAGE_FIELDS: readonly LayoutField[] = [
   { at: PAGE_META, name: 'meta', text: 'bits 0..2 kind: 0 inner, 1 free run, 2 live run, 3 slab, 4 reserved' },
   { at: PAGE_META, name: '', text: 'free run (first and last page), live run (first page): bits 3.. length in pages' },
   { at: PAGE_META, name: '', text: 'slab (all 16 pages): bits 3..6 page inside the slab, bits 7..13 size class' },
-  { at: PAGE_NEXT, name: 'next', text: 'free run: next of its bin; slab: next partial slab of its class; 0 = none' },
+  {
+    at: PAGE_NEXT,
+    name: 'next',
+    text: 'free run: next of its bin; slab: next partial slab of its class; orphan: next one; 0 = none',
+  },
   { at: PAGE_PREV, name: 'previous', text: 'the same backwards' },
   { at: PAGE_FREE_HEAD, name: 'free head', text: 'slab: 1 + granule of the first free block, 0 = none' },
+  { at: PAGE_PINS, name: 'pins', text: 'live run: how many threads copy from it or into it without the latch' },
   { at: PAGE2_LIVE, name: 'live', text: 'slab, in the words of its second page: live blocks' },
   {
     at: PAGE2_BUMP,

@@ -7,7 +7,8 @@
  *               runs: whole pages for blocks over 16 KiB
  *
  * One Arena object per thread and shard; all state lies in the shared memory, the object only caches views. Every method that
- * changes something, and everything that reads blocks, runs under the shard's latch; therefore no atomics.
+ * changes something, and everything that reads blocks, runs under the shard's latch; therefore no atomics. But for the bytes of
+ * long blocks that are pinned or private, see pinned-blocks.ts.
  *
  * Invariant 1: every page belongs to exactly one of: free run, live run, slab, reserved page 0.
  * Invariant 2: a slab is in its class's partial list exactly if it has a free block; a slab without live blocks is given back.
@@ -21,6 +22,7 @@ import {
   CONTROL_BYTES,
   CONTROL_F64_BYTE,
   CONTROL_WORDS,
+  CTL_ORPHANS,
   CTL_PAGES,
   CTL_SEGMENTS,
   CTL_TOUCHED_PAGES,
@@ -29,6 +31,7 @@ import {
   KIND_RESERVED,
   MAX_SEGMENTS,
   PAGE_BYTES,
+  PAGE_PINS,
   PAGE_WORDS,
   PAGES_PER_SEGMENT,
   SEGMENT_BYTES,
@@ -38,6 +41,7 @@ import {
 } from './arena-layout.ts';
 import type { CaptureSink } from './capture.ts';
 import { PagePool, pagesInOneRun } from './page-pool.ts';
+import { PinnedBlocks } from './pinned-blocks.ts';
 import {
   CLASS_BLOCKS,
   CLASS_BYTES,
@@ -85,6 +89,9 @@ const SLAB_LIVE = 5;
 const SLAB_BUMP = 6;
 const FREE_MAGIC = 0x5ca1ab1e;
 const SLAB_GRANULES = 4096;
+const ALL_ORPHANS = Number.POSITIVE_INFINITY;
+/** So few are looked at by an allocation; upkeep looks at all. */
+const ORPHANS_PER_ALLOCATION = 8;
 /** Pages that one run must have for a reservation: fixed part and part per byte, see PagePool.canServe. */
 const RESERVE_FIXED_PAGES = pagesInOneRun(0) + 1;
 const RESERVE_PAGES_PER_BYTE = WORST_INFLATION / PAGE_BYTES;
@@ -134,6 +141,7 @@ export class Arena {
   private readonly counts: Float64Array;
   private readonly table: Int32Array;
   private readonly pool: PagePool;
+  private readonly pinned: PinnedBlocks;
 
   /** Attaches this thread. */
   constructor(memory: ArenaMemory) {
@@ -148,6 +156,7 @@ export class Arena {
     this.counts = new Float64Array(memory.control, CONTROL_F64_BYTE);
     this.table = new Int32Array(memory.pageTable);
     this.pool = new PagePool(this.ctl, this.table);
+    this.pinned = new PinnedBlocks(this.ctl, this.table);
   }
 
   /**
@@ -159,7 +168,8 @@ export class Arena {
     const meta = this.table[this.ctl[CTL_BIG_RUN] << 2];
     if ((meta & KIND) === FREE && meta >>> LENGTH_SHIFT >= RESERVE_FIXED_PAGES + bytes * RESERVE_PAGES_PER_BYTE)
       return true;
-    return this.pool.canServe(bytes, largestBytes);
+    if (this.pool.canServe(bytes, largestBytes)) return true;
+    return this.freeOrphans(ALL_ORPHANS) && this.pool.canServe(bytes, largestBytes);
   }
 
   /** Handle of a block of at least `bytes` bytes, contents undefined. Throws ArenaFullError. */
@@ -249,6 +259,55 @@ export class Arena {
     const block = this.blockBytes(handle);
     if (bytes > block) return false;
     return block <= PAGE_BYTES ? CLASS_BYTES[CLASS_OF[(bytes + 15) >> 4]] === block : bytes * 2 >= block;
+  }
+
+  // ---- long blocks without the latch (pinned-blocks.ts); the blocks must have more than 16 KiB
+
+  /** A block that is in nobody's data yet, with one pin; contents undefined. `adopt` or `unpin` follows. 0: there is no room. */
+  allocatePrivate(bytes: number): number {
+    if (bytes <= MAX_SMALL) throw new RangeError(`arena: a private block of ${bytes} bytes`);
+    const handle = this.findRun(bytes);
+    if (handle === 0) return 0;
+    this.pinned.pin(handle);
+    this.pinned.orphan(handle);
+    return handle;
+  }
+
+  /** Makes a private block an ordinary one, for who puts it into the data. */
+  adopt(handle: number): void {
+    this.mutations++;
+    this.pinned.leaveOrphans(handle);
+    this.pinned.unpin(handle);
+  }
+
+  /** From now until `unpin` the bytes of the block stay what they are: for copying without the latch. Changes no data. */
+  pin(handle: number): void {
+    if ((this.table[(handle >>> 8) << 2] & KIND) !== RUN) throw new Error(`arena: handle ${handle} cannot be pinned`);
+    this.pinned.pin(handle);
+  }
+
+  /** Gives one pin back. Any thread, with or without the latch. */
+  unpin(handle: number): void {
+    this.pinned.unpin(handle);
+  }
+
+  /** True: the block must not be patched; what is to change is a copy. */
+  isPinned(handle: number): boolean {
+    return (this.table[(handle >>> 8) << 2] & KIND) === RUN && this.pinned.pins(handle) !== 0;
+  }
+
+  /** Frees orphans that nobody pins any more, looking at `most` of them; true: some were freed. Not a change of data. */
+  freeOrphans(most: number = ALL_ORPHANS): boolean {
+    if (this.ctl[CTL_ORPHANS] === 0) return false;
+    const mutations = this.mutations;
+    let freed = false;
+    for (let handle = this.pinned.firstFree(most); handle !== 0; handle = this.pinned.firstFree(most)) {
+      this.pinned.leaveOrphans(handle);
+      this.freeRun(handle, this.table[(handle >>> 8) << 2]);
+      freed = true;
+    }
+    this.mutations = mutations;
+    return freed;
   }
 
   /** Announces that bytes of a live block are about to change (R8). */
@@ -367,10 +426,19 @@ export class Arena {
   }
 
   private allocateRun(bytes: number): number {
+    const handle = this.findRun(bytes);
+    if (handle === 0) throw new ArenaFullError(bytes);
+    return handle;
+  }
+
+  /** A live run, or 0. */
+  private findRun(bytes: number): number {
     const pages = Math.ceil(bytes / PAGE_BYTES);
+    this.freeOrphans(ORPHANS_PER_ALLOCATION);
     const page = pages <= PAGES_PER_SEGMENT ? this.pool.take(pages) : 0;
-    if (page === 0) throw new ArenaFullError(bytes);
+    if (page === 0) return 0;
     this.table[page << 2] = RUN | (pages << LENGTH_SHIFT);
+    this.table[(page << 2) + PAGE_PINS] = 0;
     this.count(pages * PAGE_BYTES, 1);
     const handle = page << 8;
     if (this.ctl[CTL_CAPTURE] !== 0) this.sink().allocated(handle);
@@ -379,6 +447,12 @@ export class Arena {
 
   private releaseRun(handle: number, meta: number): void {
     if ((meta & KIND_MASK) !== RUN || (handle & 255) !== 0) throw notLive(handle);
+    if (this.pinned.pins(handle) === 0) return this.freeRun(handle, meta);
+    this.mutations++;
+    this.pinned.orphan(handle);
+  }
+
+  private freeRun(handle: number, meta: number): void {
     const pages = meta >>> LENGTH_SHIFT;
     this.table[(handle >>> 8) << 2] = 0;
     this.pool.give(handle >>> 8, pages);

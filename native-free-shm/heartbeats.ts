@@ -6,16 +6,42 @@
  *
  *   word 0  beats so far (wraps)                     written by the thread itself, plainly; read by anybody
  *   word 1  low 31 bits of the thread's clock in ms at its last beat, 0 = never beaten
+ *   word 2  steps of long work so far (wraps)         written by the thread itself, plainly; read by who watches latches
+ *   word 3  1: the thread is inside a call of the system that may take any time (a sync)
  *
  * Invariant 1: a thread beats at the start of every batch, and inside a long batch whenever it reads its clock again.
  * Invariant 2: no latch is held across a beat, except by one unit that is itself long.
+ * Invariant 3: whoever works long under a latch calls showProgress() at least every few seconds, or asleep() around what cannot be
+ *              divided: a holder without beats and without progress hangs.
  */
 
 export const HEARTBEAT_WORDS = 16;
 
+const PROGRESS = 2;
+const ASLEEP = 3;
 const MS_MASK = 0x7fffffff;
 /** A holder this much older than the reader is descheduled or inside something long: spinning for it is wasted. */
 const FRESH_MS = 2;
+
+/** This thread's line; a private one until attachProgress was called, so that the functions below may be called anywhere. */
+let own: Int32Array = new Int32Array(HEARTBEAT_WORDS);
+let ownAt = 0;
+
+/** A step of long work is done. One plain store: cheap enough for every few entries of a walk over a whole table. */
+export function showProgress(): void {
+  own[ownAt + PROGRESS] = (own[ownAt + PROGRESS] + 1) | 0;
+}
+
+/** Runs a call of the system that may take any time, and says so: meanwhile this thread counts as working. */
+export function asleep<T>(call: () => T): T {
+  own[ownAt + ASLEEP] = 1;
+  try {
+    return call();
+  } finally {
+    own[ownAt + ASLEEP] = 0;
+    showProgress();
+  }
+}
 
 export class Heartbeats {
   private readonly words: Int32Array;
@@ -25,6 +51,22 @@ export class Heartbeats {
   constructor(words: Int32Array, index = 0) {
     this.words = words;
     this.index = index;
+  }
+
+  /** Once per thread: showProgress() and asleep() of this thread write into the line of thread `me` from now on. */
+  attachProgress(me: number): void {
+    own = this.words;
+    ownAt = this.index + me * HEARTBEAT_WORDS;
+  }
+
+  /** Steps of long work of thread `thread`, an int32 that wraps; compare for equality only. */
+  progress(thread: number): number {
+    return Atomics.load(this.words, this.index + thread * HEARTBEAT_WORDS + PROGRESS);
+  }
+
+  /** Is the thread inside asleep()? */
+  isAsleep(thread: number): boolean {
+    return Atomics.load(this.words, this.index + thread * HEARTBEAT_WORDS + ASLEEP) !== 0;
   }
 
   /** Thread `me` only. `nowMs` is the clock that its batch has read anyway. */

@@ -2,8 +2,9 @@
  * LatchWatch: how the acceptor finds a latch that is held past a bound, without any work on the path that takes latches. It reads
  * latch words and heartbeats, and writes nothing shared.
  *
- * Invariant 1: a latch counts as held on only while every look finds the same holder with the same number of beats: the holder's
- *              event loop has not come round since the first of these looks.
+ * Invariant 1: a latch counts as held on only while every look finds the same holder with the same number of beats and of steps of
+ *              long work, and not inside a call of the system: since the first of these looks the holder's event loop has not come
+ *              round, and it has shown no progress.
  * Invariant 2: one look adds at most MAX_STEP_MS, so that a process that was stopped (SIGSTOP, a sleeping laptop) raises no alarm.
  */
 import type { Heartbeats } from './heartbeats.ts';
@@ -16,6 +17,7 @@ export class LatchWatch {
   private readonly heartbeats: Heartbeats;
   private readonly holders: Int32Array;
   private readonly beats: Int32Array;
+  private readonly steps: Int32Array;
   private readonly heldMs: Float64Array;
   private lastLookMs = Number.NaN;
 
@@ -25,6 +27,7 @@ export class LatchWatch {
     this.heartbeats = heartbeats;
     this.holders = new Int32Array(latches.length);
     this.beats = new Int32Array(latches.length);
+    this.steps = new Int32Array(latches.length);
     this.heldMs = new Float64Array(latches.length);
   }
 
@@ -39,19 +42,22 @@ export class LatchWatch {
     for (let i = 0; i < this.latches.length; i++) {
       const holder = this.latches[i].holder();
       const beats = holder === 0 ? 0 : this.heartbeats.beats(holder);
-      if (holder !== 0 && holder === this.holders[i] && beats === this.beats[i]) {
+      const steps = holder === 0 ? 0 : this.heartbeats.progress(holder);
+      const still = holder === this.holders[i] && beats === this.beats[i] && steps === this.steps[i];
+      if (holder !== 0 && still && !this.heartbeats.isAsleep(holder)) {
         this.heldMs[i] += stepMs;
         if (this.heldMs[i] >= boundMs) late = i;
         continue;
       }
       this.holders[i] = holder;
       this.beats[i] = beats;
+      this.steps[i] = steps;
       this.heldMs[i] = 0;
     }
     return late;
   }
 
-  /** Milliseconds that the latch at `position` was seen held by the same batch of the same thread, as of the last look. */
+  /** Milliseconds that the latch at `position` was seen held by the same batch of the same thread without progress, as of the last look. */
   heldForMs(position: number): number {
     return this.heldMs[position];
   }

@@ -14,6 +14,7 @@ import {
   CTL_FREE_PAGES,
   CTL_FREE_SLOTS,
   CTL_LOWEST,
+  CTL_ORPHANS,
   CTL_PAGES,
   CTL_PARTIAL,
   F64_LIVE,
@@ -97,6 +98,7 @@ class Walk {
     if (page !== pages) fail(page, 'area passes the end');
     this.checkBins();
     this.checkPartialLists();
+    this.checkOrphans();
     this.checkCounters();
     return this.report;
   }
@@ -207,6 +209,17 @@ class Walk {
       }
     }
     if (listed !== this.openSlabs.size) fail(0, 'a slab with free blocks is in no partial list');
+  }
+
+  private checkOrphans(): void {
+    const seen = new Set<number>();
+    let previous = 0;
+    for (let page = this.ctl[CTL_ORPHANS]; page !== 0; page = this.word(page, PAGE_NEXT)) {
+      if ((this.word(page, 0) & KIND_MASK) !== KIND_RUN || seen.has(page)) fail(page, 'no orphan');
+      if (this.word(page, PAGE_PREV) !== previous) fail(page, 'broken back link of an orphan');
+      seen.add(page);
+      previous = page;
+    }
   }
 
   private checkCounters(): void {

@@ -1,18 +1,20 @@
 /**
  * What every thread may know of every connection: one fixed-size record per connection in shared memory.
  *
- *   head     Int32 per worker:  [ open records | records ever used (upper bound for readers) ]
+ *   head     Int32 per worker:  [ open records | records ever used (upper bound for readers) | 1: somebody wants one closed ]
+ *            behind them one Int64: the newest client id of the process
  *   records  worker 0: record 0, 1, 2 …; worker 1: …      record number = worker * recordsPerWorker + place
  *   record   1024 bytes:
  *     0..63    Int32: sequence, state, kill word, flags, db, command row, fd, resp, lengths of the six texts
- *     64..127  Float64: id, created ms, last used ms, query bytes, output bytes, total bytes
+ *     64..127  Float64: id, created ms, last used ms, bytes of: query, output, all memory, arguments, free query room
  *     128..    texts, each in its own field: addr, laddr, name, libName, libVersion, user
  *
  * The worker that has the connection writes its record; any thread reads, and may set the kill word.
  * Invariant 1: state, id and texts change only while the sequence word is odd; a reader that saw an odd or a changed
  *   sequence reads again.
- * Invariant 2: the kill word holds the low 32 bits of the id that is to be closed, so that a request never meets the next
- *   connection in the same record.
+ * Invariant 2: the kill word names the id that is to be closed (killWord), so that a request never meets the next connection
+ *   in the same record. It is stored before the worker's wanted word is set; the owner clears that word before it looks at
+ *   the records: no request is missed, and nobody looks where there was none.
  * Invariant 3: numbers outside the sequence (db, times, buffers) are single stores, each true at some moment.
  */
 const RECORD_BYTES = 1024;
@@ -35,6 +37,8 @@ const D_LAST = 10;
 const D_QUERY = 11;
 const D_OUTPUT = 12;
 const D_TOTAL = 13;
+const D_ARGUMENTS = 14;
+const D_QUERY_FREE = 15;
 
 /** Offset and room of each text in a record. */
 const TEXTS = {
@@ -53,6 +57,7 @@ const STATE_OPEN = 1;
 const HEAD_WORDS_PER_WORKER = 16;
 const HEAD_OPEN = 0;
 const HEAD_USED = 1;
+const HEAD_KILL_WANTED = 2;
 
 /** A write takes about a microsecond; a reader gives up after some milliseconds of an unfinished one. */
 const READ_ATTEMPTS = 100_000;
@@ -108,14 +113,35 @@ export interface ClientInfo {
   resp: number;
   commandRow: number;
   queryBytes: number;
+  queryFreeBytes: number;
+  argumentBytes: number;
   outputBytes: number;
   totalBytes: number;
+}
+
+/** Bytes that a connection holds, as CLIENT LIST tells them apart. */
+export interface ClientBuffers {
+  /** Input that no command has used yet. */
+  queryBytes: number;
+  /** Room behind it that is allocated. */
+  queryFreeBytes: number;
+  /** Arguments of the command that waits. */
+  argumentBytes: number;
+  /** Replies that the kernel has not taken, staged and held ones included. */
+  outputBytes: number;
+  /** All of it. */
+  totalBytes: number;
+}
+
+/** What a kill word holds for a client id: never 0, which says that nobody wants anything. */
+function killWord(id: number): number {
+  return ((id % 0xffffffff) + 1) | 0;
 }
 
 /** Shared memory for `workers` × `recordsPerWorker` connections; committed as records are used. */
 export function createClientRecords(workers: number, recordsPerWorker: number): ClientRecordsMemory {
   return {
-    head: new SharedArrayBuffer(workers * HEAD_WORDS_PER_WORKER * 4),
+    head: new SharedArrayBuffer(workers * HEAD_WORDS_PER_WORKER * 4 + 8),
     records: new SharedArrayBuffer(workers * recordsPerWorker * RECORD_BYTES),
     workers,
     recordsPerWorker,
@@ -124,6 +150,7 @@ export function createClientRecords(workers: number, recordsPerWorker: number): 
 
 export class ClientRecords {
   private readonly head: Int32Array;
+  private readonly newestId: BigInt64Array;
   private readonly i32: Int32Array;
   private readonly f64: Float64Array;
   private readonly bytes: Buffer;
@@ -136,12 +163,18 @@ export class ClientRecords {
   /** `worker`: whose records this object opens and closes; -1 for a thread that only reads. */
   constructor(memory: ClientRecordsMemory, worker: number) {
     this.head = new Int32Array(memory.head);
+    this.newestId = new BigInt64Array(memory.head, memory.workers * HEAD_WORDS_PER_WORKER * 4, 1);
     this.i32 = new Int32Array(memory.records);
     this.f64 = new Float64Array(memory.records);
     this.bytes = Buffer.from(memory.records);
     this.workers = memory.workers;
     this.perWorker = memory.recordsPerWorker;
     this.worker = worker;
+  }
+
+  /** A new client id, greater than all before it in the process: a whole number below 2^53. */
+  nextId(): number {
+    return Number(Atomics.add(this.newestId, 0, 1n)) + 1;
   }
 
   /** Takes a record for a new connection; -1 when all are in use. */
@@ -163,7 +196,7 @@ export class ClientRecords {
     this.f64[d + D_ID] = opening.id;
     this.f64[d + D_CREATED] = opening.nowMs;
     this.f64[d + D_LAST] = opening.nowMs;
-    this.f64.fill(0, d + D_QUERY, d + D_TOTAL + 1);
+    this.f64.fill(0, d + D_QUERY, d + D_QUERY_FREE + 1);
     this.writeText(record, 'addr', opening.addr);
     this.writeText(record, 'laddr', opening.laddr);
     this.writeText(record, 'name', '');
@@ -203,12 +236,13 @@ export class ClientRecords {
     this.f64[record * RECORD_DOUBLES + D_LAST] = nowMs;
   }
 
-  /** Bytes that the connection holds: unparsed input, output that the kernel has not taken, all its memory. */
-  buffers(record: number, queryBytes: number, outputBytes: number, totalBytes: number): void {
+  buffers(record: number, sizes: ClientBuffers): void {
     const d = record * RECORD_DOUBLES;
-    this.f64[d + D_QUERY] = queryBytes;
-    this.f64[d + D_OUTPUT] = outputBytes;
-    this.f64[d + D_TOTAL] = totalBytes;
+    this.f64[d + D_QUERY] = sizes.queryBytes;
+    this.f64[d + D_QUERY_FREE] = sizes.queryFreeBytes;
+    this.f64[d + D_ARGUMENTS] = sizes.argumentBytes;
+    this.f64[d + D_OUTPUT] = sizes.outputBytes;
+    this.f64[d + D_TOTAL] = sizes.totalBytes;
   }
 
   /** Name, library, user: what CLIENT SETNAME, SETINFO, AUTH and RESET change. */
@@ -233,13 +267,20 @@ export class ClientRecords {
 
   /** Any thread: asks the owner to close connection `id`, if it still has this record. Ring the owner's bell afterwards. */
   kill(record: number, id: number): void {
-    Atomics.store(this.i32, record * RECORD_WORDS + KILL, id | 0);
+    Atomics.store(this.i32, record * RECORD_WORDS + KILL, killWord(id));
+    Atomics.store(this.head, this.workerOf(record) * HEAD_WORDS_PER_WORKER + HEAD_KILL_WANTED, 1);
   }
 
-  /** The owner, when rung: somebody wants this connection closed. */
+  /** The owner, when rung: somebody wants connections closed; asked once, it has to look at all kill words. */
+  takeKillWanted(): boolean {
+    const at = this.worker * HEAD_WORDS_PER_WORKER + HEAD_KILL_WANTED;
+    return this.head[at] !== 0 && Atomics.exchange(this.head, at, 0) !== 0;
+  }
+
+  /** The owner: somebody wants this connection closed. */
   killWanted(record: number): boolean {
     const word = Atomics.load(this.i32, record * RECORD_WORDS + KILL);
-    return word !== 0 && word === (this.f64[record * RECORD_DOUBLES + D_ID] | 0);
+    return word !== 0 && word === killWord(this.f64[record * RECORD_DOUBLES + D_ID]);
   }
 
   /** The worker that has the connection of a record. */
@@ -309,6 +350,8 @@ export class ClientRecords {
       resp: i32[w + RESP],
       commandRow: i32[w + COMMAND],
       queryBytes: f64[d + D_QUERY],
+      queryFreeBytes: f64[d + D_QUERY_FREE],
+      argumentBytes: f64[d + D_ARGUMENTS],
       outputBytes: f64[d + D_OUTPUT],
       totalBytes: f64[d + D_TOTAL],
     };

@@ -42,6 +42,8 @@ export interface InfoSource {
   readonly tcpPort: number;
   readonly listeners: readonly { name: string; bind: string[]; port: number }[];
   readonly loading: boolean;
+  /** How far the load is: its begin in unix ms, bytes of files in all, bytes replayed. */
+  loadProgress(): { beganMs: number; totalBytes: number; loadedBytes: number };
   diskBroken(): boolean;
   clockMicros(): number;
   nowMs(): number;

@@ -113,16 +113,31 @@ function memory(source: InfoSource, fields: Fields): void {
   fields.add('mem_allocator', 'skein-arena');
 }
 
+function loading(source: InfoSource, fields: Fields): void {
+  const { beganMs, totalBytes, loadedBytes } = source.loadProgress();
+  const elapsedSeconds = beganMs === 0 ? 0 : Math.floor((source.nowMs() - beganMs) / 1000);
+  fields.add('loading_start_time', Math.floor(beganMs / 1000));
+  fields.add('loading_total_bytes', totalBytes);
+  fields.add('loading_rdb_used_mem', 0);
+  fields.add('loading_loaded_bytes', loadedBytes);
+  fields.add('loading_loaded_perc', `${ratio(loadedBytes * 100, totalBytes)}%`);
+  // in the first second there is nothing to go by
+  const left = Math.floor((elapsedSeconds * (totalBytes - loadedBytes)) / (loadedBytes + 1));
+  fields.add('loading_eta_seconds', elapsedSeconds === 0 ? 1 : left);
+}
+
 function persistence(source: InfoSource, fields: Fields): void {
   const { journals } = source;
   const enabled = journals.some((journal) => journal.enabled);
   fields.add('loading', source.loading ? 1 : 0);
+  fields.add('async_loading', 0);
   fields.add('rdb_changes_since_last_save', source.counters.sum('changes'));
   fields.add('rdb_bgsave_in_progress', 0);
   fields.add('rdb_last_save_time', Math.floor(source.startedMs / 1000));
   fields.add('aof_enabled', enabled ? 1 : 0);
   fields.add('aof_rewrite_in_progress', 0);
   fields.add('aof_last_write_status', source.diskBroken() ? 'err' : 'ok');
+  if (source.loading) loading(source, fields);
   if (!enabled) return;
   fields.add(
     'aof_current_size',

@@ -46,6 +46,7 @@ export const PERSISTENCE_SETTINGS = [
   ),
   integer('key-load-delay', 0, INT_MIN, INT_MAX, 'Microseconds to wait per key while data are loaded (for tests).', {
     hidden: true,
+    works: true,
   }),
   integer(
     'loading-process-events-interval-bytes',

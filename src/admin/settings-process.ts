@@ -5,8 +5,11 @@ import { choice, INT_MAX, integer, LONG_MAX, special, text, yesNo } from './sett
 
 const PERMISSIONS = ['no', 'yes', 'local'];
 
+/** Words of shutdown-on-sigterm and shutdown-on-sigint; bit i of the setting's number stands for word i. */
+export const SHUTDOWN_WORDS = ['save', 'nosave', 'now', 'force'] as const;
+
 function shutdownFlags(): FlagsCodec {
-  return new FlagsCodec('default', ['save', 'nosave', 'now', 'force'], (has) =>
+  return new FlagsCodec('default', SHUTDOWN_WORDS, (has) =>
     has('save') && has('nosave') ? "shutdown options SAVE and NOSAVE can't be used simultaneously" : null,
   );
 }
@@ -93,8 +96,8 @@ export const PROCESS_SETTINGS = [
     hidden: true,
   }),
   integer('shutdown-timeout', 10, 0, INT_MAX, 'Seconds for which a shutdown waits for replicas.'),
-  special('shutdown-on-sigterm', shutdownFlags(), 'default', 'Options of the shutdown on SIGTERM.'),
-  special('shutdown-on-sigint', shutdownFlags(), 'default', 'Options of the shutdown on SIGINT.'),
+  special('shutdown-on-sigterm', shutdownFlags(), 'default', 'Options of the shutdown on SIGTERM.', { works: true }),
+  special('shutdown-on-sigint', shutdownFlags(), 'default', 'Options of the shutdown on SIGINT.', { works: true }),
   text('requirepass', '', 'Password of the default user.', { secret: true, works: true }),
   text('aclfile', '', 'File with the users of the access control list.', { atStart: true, mayBeEmpty: true }),
   choice('acl-pubsub-default', ['allchannels', 'resetchannels'], 'resetchannels', 'Channels of a new user.'),

@@ -38,8 +38,8 @@ function wholeSeconds(fromMs: number, toMs: number): number {
 }
 
 /**
- * One line of CLIENT LIST, without its line end. Fields of things that Skein has no part of (a reply buffer of fixed size, a
- * copy of the arguments) are 0 because it spends no memory on them.
+ * One line of CLIENT LIST, without its line end. Fields of things that Skein has no part of (a reply buffer of fixed size) are 0
+ * because it spends no memory on them.
  */
 export function clientLine(info: ClientInfo, nowMs: number): string {
   const row = info.commandRow < 0 ? null : commandTable().rows[info.commandRow];
@@ -47,7 +47,7 @@ export function clientLine(info: ClientInfo, nowMs: number): string {
   return (
     `id=${info.id} addr=${info.addr} laddr=${info.laddr} fd=${info.fd} name=${info.name}` +
     ` age=${wholeSeconds(info.createdMs, nowMs)} idle=${wholeSeconds(info.lastMs, nowMs)} flags=${flagLetters(info.flags)}` +
-    ` db=${info.db} sub=0 psub=0 ssub=0 multi=-1 qbuf=${info.queryBytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0` +
+    ` db=${info.db} sub=0 psub=0 ssub=0 multi=-1 qbuf=${info.queryBytes} qbuf-free=${info.queryFreeBytes} argv-mem=${info.argumentBytes} multi-mem=0 rbs=0 rbp=0` +
     ` obl=0 oll=${isWriting ? 1 : 0} omem=${info.outputBytes} tot-mem=${info.totalBytes} events=${isWriting ? 'rw' : 'r'}` +
     ` cmd=${row === null ? 'NULL' : row.shownName} user=${info.user} redir=-1 resp=${info.resp}` +
     ` lib-name=${info.libName} lib-ver=${info.libVersion}`

@@ -49,6 +49,15 @@ export function clientSetinfo(session: Session, args: Args, reply: ReplyWriter):
   reply.ok();
 }
 
+/** As `info`, with the bytes of the running command, if it is the session's own: the record knows of them only between batches. */
+function asItIs(session: Session, args: Args, info: ClientInfo): ClientInfo {
+  if (info.id !== session.id) return info;
+  let argumentBytes = 0;
+  for (let i = 0; i < args.count; i++) argumentBytes += args.length(i);
+  const frameBytes = args.frameStart < 0 ? args.ends[args.count - 1] - args.starts[0] : args.frameEnd - args.frameStart;
+  return { ...info, queryBytes: frameBytes, argumentBytes, totalBytes: info.totalBytes + frameBytes };
+}
+
 /** Brings the session's own record up to this command, so that it shows itself as it is. */
 function refreshOwnRecord(session: Session, args: Args): void {
   session.server.clients.touch(session.record, session.nowMs, commandTable().lookup(args)!.id, session.db);
@@ -58,22 +67,22 @@ export function clientInfo(session: Session, args: Args, reply: ReplyWriter): vo
   refreshOwnRecord(session, args);
   const info = session.server.clients.read(session.record);
   if (info === null) throw new Error(`client ${session.id} has no record`);
-  reply.verbatim(`${clientLine(info, session.nowMs)}\n`, 'txt');
+  reply.verbatim(`${clientLine(asItIs(session, args, info), session.nowMs)}\n`, 'txt');
 }
 
-function replyClients(session: Session, infos: readonly ClientInfo[], reply: ReplyWriter): void {
+function replyClients(session: Session, args: Args, infos: readonly ClientInfo[], reply: ReplyWriter): void {
   let text = '';
-  for (const info of infos) text += `${clientLine(info, session.nowMs)}\n`;
+  for (const info of infos) text += `${clientLine(asItIs(session, args, info), session.nowMs)}\n`;
   reply.verbatim(text, 'txt');
 }
 
 export function clientList(session: Session, args: Args, reply: ReplyWriter): void {
   refreshOwnRecord(session, args);
   const clients = session.server.clients;
-  if (args.count === 2) return replyClients(session, clients.list(), reply);
+  if (args.count === 2) return replyClients(session, args, clients.list(), reply);
   if (args.count === 4 && args.equalsIgnoreCase(2, 'type')) {
     const type = clientTypeArgument(args, 3, reply);
-    if (type !== null) replyClients(session, type === 'normal' ? clients.list() : [], reply);
+    if (type !== null) replyClients(session, args, type === 'normal' ? clients.list() : [], reply);
     return;
   }
   if (args.count > 3 && args.equalsIgnoreCase(2, 'id')) return listByIds(session, args, reply);
@@ -90,7 +99,7 @@ function listByIds(session: Session, args: Args, reply: ReplyWriter): void {
     const info = byId.get(id);
     if (info !== undefined) chosen.push(info);
   }
-  replyClients(session, chosen, reply);
+  replyClients(session, args, chosen, reply);
 }
 
 export function clientReply(session: Session, args: Args, reply: ReplyWriter): void {

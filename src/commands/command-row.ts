@@ -6,7 +6,7 @@ import type { Args } from '../resp/args.ts';
 import { type CommandSpec, type DataHandler, FLAG, type FlagName, type KeySpec, type SessionHandler } from './spec.ts';
 
 /** Which shards a command latches, as numbers. */
-export const REACH = { keys: 0, all: 1, cursor: 2 } as const;
+export const REACH = { keys: 0, all: 1, chosen: 2 } as const;
 
 /** ACL categories by bit, in the order in which COMMAND INFO names them. */
 export const CATEGORIES = [
@@ -63,6 +63,8 @@ export class CommandRow {
   readonly oneKey: boolean;
   /** The gate has nothing to ask about its form but the number of arguments. */
   readonly isPlain: boolean;
+  /** First argument of `storedValues`, 0 = none. */
+  readonly firstValue: number;
   subcommands: NameTable | null = null;
 
   constructor(spec: CommandSpec, id: number, parent: CommandRow | null) {
@@ -84,6 +86,7 @@ export class CommandRow {
     this.keyStep = keys.step;
     this.singleRange = !keys.movable;
     this.isPlain = !this.isContainer && (this.flagBits & FLAG.protected) === 0;
+    this.firstValue = spec.storedValues?.first ?? 0;
     this.oneKey = this.reach === REACH.keys && !keys.movable && keys.first > 0 && keys.first === keys.last;
   }
 

@@ -40,6 +40,7 @@ export const KEYS_COMMANDS: CommandSpec[] = [
     complexity: 'O(N) for N keys, and O(M) more for each collection of M elements',
     arguments: [manyKeys],
     tips: MULTI_SHARD_SUM,
+    freesOnly: true,
     run: del,
   },
   {
@@ -54,6 +55,7 @@ export const KEYS_COMMANDS: CommandSpec[] = [
     complexity: 'O(1) for each key; freeing is O(N) in its elements, later',
     arguments: [manyKeys],
     tips: MULTI_SHARD_SUM,
+    freesOnly: true,
     run: unlink,
   },
   {
@@ -131,8 +133,8 @@ export const KEYS_COMMANDS: CommandSpec[] = [
       { name: 'type', type: 'string', token: 'TYPE', since: '6.0.0', optional: true },
     ],
     tips: ['nondeterministic_output', 'request_policy:special', 'response_policy:special'],
-    reach: 'cursor',
-    cursorShard: scanShard,
+    reach: 'chosen',
+    shardChoice: scanShard,
     run: scan,
   },
   {

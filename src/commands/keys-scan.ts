@@ -4,6 +4,7 @@
  * A cursor is one number: shard * 2^32 + cursor of the shard's table (reversed binary, see HashTable.scan). A walk covers
  * shard after shard; a key that exists from its first to its last call is returned at least once.
  */
+import { showProgress } from '../../native-free-shm/heartbeats.ts';
 import type { Unit } from '../dispatch/unit.ts';
 import { TYPE_NAMES } from '../keyspace/entry.ts';
 import { globMatch } from '../keyspace/glob.ts';
@@ -12,6 +13,7 @@ import type { Args } from '../resp/args.ts';
 import { parseInteger } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
+import { SHARD_CHOICE } from './spec.ts';
 
 const SHARD_STEP = 4294967296;
 const STAR = 42;
@@ -70,14 +72,14 @@ function parseCursor(args: Args): number {
   return Number(BigInt.asUintN(64, value));
 }
 
-/** Which shard a SCAN call visits: that of its cursor, or -1 = all, where the whole database is about a call's worth of keys. */
+/** Which shard a SCAN call visits: that of its cursor, or all where the whole database is about a call's worth of keys. */
 export function scanShard(args: Args, spaces: readonly Keyspace[], db: number): number {
   if (request.parse(args) !== null) return 0;
   const shard = Math.floor(request.cursor / SHARD_STEP);
   if (shard >= spaces.length) return 0;
   let keys = 0;
   for (const ks of spaces) keys += ks.count(db);
-  return keys <= Math.min(2 * request.count, SMALL_DATABASE_KEYS) ? -1 : shard;
+  return keys <= Math.min(2 * request.count, SMALL_DATABASE_KEYS) ? SHARD_CHOICE.all : shard;
 }
 
 /** Entries of the bucket under the cursor. */
@@ -136,10 +138,14 @@ function replyKey(reply: ReplyWriter, ks: Keyspace, h: number): void {
 export function forEachEntry(unit: Unit, db: number, visit: (ks: Keyspace, h: number) => void): void {
   for (let i = 0; i < unit.heldCount; i++) {
     const ks = unit.spaceOf(unit.held[i]);
-    const visitEntry = (h: number): void => visit(ks, h);
+    const visitEntry = (h: number): void => {
+      visit(ks, h);
+      showProgress();
+    };
     let cursor = 0;
     do {
       cursor = ks.scan(db, cursor, visitEntry);
+      showProgress();
     } while (cursor !== 0);
   }
 }
@@ -154,7 +160,10 @@ export function keys(unit: Unit, args: Args, reply: ReplyWriter): void {
     owners.push(ks);
   });
   reply.array(entries.length);
-  for (let i = 0; i < entries.length; i++) replyKey(reply, owners[i], entries[i]);
+  for (let i = 0; i < entries.length; i++) {
+    replyKey(reply, owners[i], entries[i]);
+    showProgress();
+  }
 }
 
 /** A shard chosen with a chance that is proportional to its keys; null where all are empty. */
@@ -177,7 +186,21 @@ export function randomkey(unit: Unit, _args: Args, reply: ReplyWriter): void {
     if (ks === null) return reply.null();
     const h = ks.randomEntry(unit.db, unit.random32);
     if (!unit.isExpired(ks, h)) return replyKey(reply, ks, h);
-    // each round removes a key, so the loop ends
-    unit.expireNow(ks, unit.db, h);
+    // each round removes a key, or the look at all of them ends it
+    if (!unit.expireNow(ks, unit.db, h)) return anyLiveKey(unit, reply);
   }
+}
+
+/** For RANDOMKEY while expired keys cannot be removed: some key that has not expired. */
+function anyLiveKey(unit: Unit, reply: ReplyWriter): void {
+  let seen = 0;
+  let chosen = 0;
+  let owner = unit.ks;
+  forEachEntry(unit, unit.db, (ks, h) => {
+    if (unit.isExpired(ks, h) || unit.random32() % ++seen !== 0) return;
+    chosen = h;
+    owner = ks;
+  });
+  if (chosen === 0) reply.null();
+  else replyKey(reply, owner, chosen);
 }

@@ -44,6 +44,7 @@ function flushRow(name: string, summary: string, complexity: string, run: Comman
     arguments: [FLUSH_MODE],
     tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
     reach: 'all',
+    freesOnly: true,
     run,
   };
 }
@@ -201,6 +202,7 @@ export const SERVER_COMMANDS: CommandSpec[] = [
       { name: 'index2', type: 'integer' },
     ],
     reach: 'all',
+    freesOnly: true,
     run: swapdb,
   },
   {

@@ -86,9 +86,11 @@ export type DataHandler = (unit: Unit, args: Args, reply: ReplyWriter) => void;
 export type SessionHandler = (session: Session, args: Args, reply: ReplyWriter) => void;
 /**
  * Which shards a data command latches: those of its keys (default), or every shard (FLUSHALL, KEYS, DBSIZE, RANDOMKEY …).
- * A command that visits all shards one after the other, as SCAN does, is 'cursor': it names its shard by its own argument.
+ * 'chosen': its arguments decide each time, by the spec's `shardChoice`.
  */
-export type Reach = 'keys' | 'all' | 'cursor';
+export type Reach = 'keys' | 'all' | 'chosen';
+/** Answers of a `shardChoice` that are no shard: all shards; those of the keys, as usual. */
+export const SHARD_CHOICE = { all: -1, keys: -2 } as const;
 
 export interface CommandDocArgument {
   name: string;
@@ -126,8 +128,15 @@ export interface CommandSpec {
   replacedBy?: string;
   docFlags?: ('deprecated' | 'syscmd')[];
   reach?: Reach;
-  /** With reach 'cursor': the shard that this call visits, or -1 = all of them (a small database is walked in one call). */
-  cursorShard?: (args: Args, spaces: readonly Keyspace[], db: number) => number;
+  /** With reach 'chosen': the one shard that this call latches, or a SHARD_CHOICE. Runs before the latches are taken. */
+  shardChoice?: (args: Args, spaces: readonly Keyspace[], db: number) => number;
+  /**
+   * Arguments that the command stores as whole strings, as they are: the first of them and the step to the next (0: no other),
+   * each under the command's one key, or under the key in front of it. Long ones are copied before the latch is taken.
+   */
+  storedValues?: { first: number; step: number };
+  /** Needs no memory, whatever it removes: runs even where no room is left. */
+  freesOnly?: true;
   run?: DataHandler;
   session?: SessionHandler;
   /** Rows of the subcommands; their names without the container ('get', not 'config|get'). */

@@ -37,6 +37,7 @@ function pairsRow(name: string, keyFlag: KeyFlag, tips: string[], summary: strin
     complexity: 'O(N) for N keys',
     arguments: [{ name: 'data', type: 'block', multiple: true, arguments: [KEY, VALUE] }],
     tips,
+    storedValues: { first: 2, step: 2 },
     run,
   };
 }
@@ -80,6 +81,7 @@ function expiringRow(name: string, since: string, time: string, replacedBy: stri
     deprecatedSince: '2.6.12',
     replacedBy,
     docFlags: ['deprecated'],
+    storedValues: { first: 3, step: 0 },
     run,
   };
 }
@@ -150,6 +152,7 @@ const SETTERS: CommandSpec[] = [
         optional: true,
       },
     ],
+    storedValues: { first: 2, step: 0 },
     run: set,
   },
   {
@@ -166,6 +169,7 @@ const SETTERS: CommandSpec[] = [
     deprecatedSince: '2.6.12',
     replacedBy: '`SET` with the `NX` argument',
     docFlags: ['deprecated'],
+    storedValues: { first: 2, step: 0 },
     run: setnx,
   },
   expiringRow('setex', '2.0.0', 'seconds', '`SET` with the `EX` argument', setex),
@@ -184,6 +188,7 @@ const SETTERS: CommandSpec[] = [
     deprecatedSince: '6.2.0',
     replacedBy: '`SET` with the `GET` argument',
     docFlags: ['deprecated'],
+    storedValues: { first: 2, step: 0 },
     run: getset,
   },
   {
@@ -265,6 +270,7 @@ const READERS: CommandSpec[] = [
     summary: 'Answers the string that a key holds and removes the key.',
     complexity: 'O(1)',
     arguments: [KEY],
+    freesOnly: true,
     run: getdel,
   },
   {

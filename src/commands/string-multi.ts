@@ -4,7 +4,7 @@ import { NO_DEADLINE, TYPE_STRING } from '../keyspace/entry.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
-import { store } from './string-value.ts';
+import { replyValue, store } from './string-value.ts';
 
 /** So few pairs surely fit into the room that every writing unit has besides its arguments. */
 const FEW_PAIRS = 4096;
@@ -21,8 +21,7 @@ export function mget(unit: Unit, args: Args, reply: ReplyWriter): void {
     if (h === 0 || ks.typeOf(h) !== TYPE_STRING) {
       reply.null();
     } else {
-      ks.value(h);
-      reply.bulk(ks.vBuf, ks.vStart, ks.vEnd);
+      replyValue(unit, h, reply);
     }
   }
 }

@@ -1,13 +1,15 @@
 /** Commands that read a string, and those that read it and change its life: GET, STRLEN, GETRANGE, GETEX, GETDEL. */
 import type { Unit } from '../dispatch/unit.ts';
-import { NO_DEADLINE, TYPE_STRING } from '../keyspace/entry.ts';
+import { MAX_LATCHED_COPY_BYTES, NO_DEADLINE, TYPE_STRING } from '../keyspace/entry.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
 import { GETEX_RULES, OPTION, StringOptions } from './string-options.ts';
-import { isStringOrAbsent, placeArgument, replyValue } from './string-value.ts';
+import { isStringOrAbsent, placeArgument, replyBytes, replyValue } from './string-value.ts';
 
 const options = new StringOptions();
+// a constant of this module is an immediate in compiled code
+const MAX_LATCHED_BYTES = MAX_LATCHED_COPY_BYTES;
 
 export function get(unit: Unit, _args: Args, reply: ReplyWriter): void {
   const h = unit.findRead(1);
@@ -15,7 +17,9 @@ export function get(unit: Unit, _args: Args, reply: ReplyWriter): void {
   const ks = unit.ks;
   if (ks.typeOf(h) !== TYPE_STRING) return reply.error(ERR.WRONGTYPE);
   ks.value(h);
-  reply.bulkView(ks.vView, ks.vBuf, ks.vStart, ks.vEnd);
+  // replyBytes without the call: this is the hottest line of all
+  if (ks.vEnd - ks.vStart > MAX_LATCHED_BYTES) unit.large.reply(ks, h, ks.vStart, ks.vEnd, reply);
+  else reply.bulkView(ks.vView, ks.vBuf, ks.vStart, ks.vEnd);
 }
 
 export function strlen(unit: Unit, _args: Args, reply: ReplyWriter): void {
@@ -40,7 +44,7 @@ export function getrange(unit: Unit, args: Args, reply: ReplyWriter): void {
   const first = Math.max(from < 0 ? from + length : from, 0);
   const last = Math.min(Math.max(to < 0 ? to + length : to, 0), length - 1);
   if (first > last) return reply.bulkText('');
-  reply.bulk(ks.vBuf, ks.vStart + first, ks.vStart + last + 1);
+  replyBytes(unit, h, ks.vStart + first, ks.vStart + last + 1, reply);
 }
 
 export function getex(unit: Unit, args: Args, reply: ReplyWriter): void {
@@ -51,10 +55,10 @@ export function getex(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (options.hasTime) {
     const deadline = options.deadline(args, unit.nowMs, 'getex', reply);
     if (Number.isNaN(deadline)) return;
-    replyValue(unit.ks, h, reply);
+    replyValue(unit, h, reply);
     return expireAt(unit, args, h, deadline);
   }
-  replyValue(unit.ks, h, reply);
+  replyValue(unit, h, reply);
   if ((options.bits & OPTION.persist) !== 0) persistKey(unit, args, h);
 }
 
@@ -85,7 +89,7 @@ function persistKey(unit: Unit, args: Args, h: number): void {
 export function getdel(unit: Unit, _args: Args, reply: ReplyWriter): void {
   const h = unit.findRead(1);
   if (!isStringOrAbsent(unit.ks, h, reply)) return;
-  replyValue(unit.ks, h, reply);
+  replyValue(unit, h, reply);
   if (h === 0) return;
   unit.effectDelete(1);
   unit.ks.remove(unit.db, h);

@@ -32,7 +32,7 @@ function setWithOptions(unit: Unit, args: Args, reply: ReplyWriter): void {
   const needsString = (bits & (OPTION.get | OPTION.ifeq | OPTION.ifne)) !== 0;
   if (needsString && !isStringOrAbsent(unit.ks, h, reply)) return;
   const met = conditionMet(unit.ks, h, args, bits);
-  if (wantsOld) replyValue(unit.ks, h, reply);
+  if (wantsOld) replyValue(unit, h, reply);
   else if (met) reply.ok();
   else reply.null();
   if (met) setJournalled(unit, args, 2, deadline, h);
@@ -103,7 +103,7 @@ export function psetex(unit: Unit, args: Args, reply: ReplyWriter): void {
 export function getset(unit: Unit, args: Args, reply: ReplyWriter): void {
   const h = unit.findRead(1);
   if (!isStringOrAbsent(unit.ks, h, reply)) return;
-  replyValue(unit.ks, h, reply);
+  replyValue(unit, h, reply);
   store(unit, args, 1, 2, NO_DEADLINE, h);
   unit.dirty++;
 }

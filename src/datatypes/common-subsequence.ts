@@ -6,6 +6,8 @@
  * table itself.
  */
 
+import { showProgress } from '../../native-free-shm/heartbeats.ts';
+
 export interface ByteRange {
   buf: Buffer;
   start: number;
@@ -22,6 +24,7 @@ export function commonLength(a: ByteRange, b: ByteRange): number {
 
 /** Turns the row of length(i - 1, ·) into that of length(i, ·), `byte` being byte i of a. */
 function fillRow(row: Uint32Array, byte: number, b: ByteRange, width: number): void {
+  showProgress();
   const { buf, start } = b;
   let diagonal = 0;
   let left = 0;
@@ -35,6 +38,7 @@ function fillRow(row: Uint32Array, byte: number, b: ByteRange, width: number): v
 
 /** As fillRow; besides sets the bit of each cell whose upper neighbour is longer than its left one, from `bitsStart` on. */
 function fillRowAndBits(row: Uint32Array, byte: number, b: ByteRange, width: number, up: Uint8Array, upStart: number) {
+  showProgress();
   const { buf, start } = b;
   let diagonal = 0;
   let left = 0;

@@ -16,8 +16,12 @@ import {
   decodeForward,
   encodeForward,
   encodeReply,
+  forwardMessageBytes,
   MESSAGE,
+  replyBytesStart,
+  replyMessageBytes,
   replyShard,
+  replyShards,
   replyWrote,
 } from '../messages/ring-messages.ts';
 import type { Args } from '../resp/args.ts';
@@ -25,6 +29,7 @@ import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { PROCESS_BITS } from '../shard/world.ts';
 import { DONE, type Executor, GATE, routeError, SEVERAL_SHARDS } from './executor.ts';
 import { type GateFacts, refuseByForm, refuseByState } from './gate.ts';
+import type { PrivateBlocks } from './large-values.ts';
 import type { ServerContext, Session } from './session.ts';
 
 /** The command was answered into the reply writer. */
@@ -36,6 +41,7 @@ const COMMANDS_PROCESSED = COUNTER.commandsProcessed;
 
 /** After so many failures a unit takes the process-wide turn (R2). */
 const FAILURES_BEFORE_TURN = 8;
+const REPLY_TOO_LONG = 'ERR the reply is too long to be passed on between threads';
 /** Ring records handled before sockets get their turn again. */
 const RECORDS_PER_POLL = 256;
 
@@ -50,6 +56,8 @@ interface Waiting {
   resp: 2 | 3;
   noTouch: boolean;
   attempts: number;
+  /** What the command has brought in already. */
+  privates: PrivateBlocks | null;
 }
 
 /** Rings between this worker and the others; entries of this worker itself are null. */
@@ -75,6 +83,8 @@ export class Dispatcher {
   /** maxmemory is set. */
   memoryBounded = false;
   private waiting: Waiting[] = [];
+  /** Which of them asks for the turn, or has it. */
+  private turnItem: Waiting | null = null;
   private forwarded: (Session | null)[] = [];
   private readonly freeRequests: number[] = [];
   /** Messages that found their ring full, by worker, in order. */
@@ -189,18 +199,24 @@ export class Dispatcher {
       resp: session.resp,
       noTouch: session.noTouch,
       attempts: 0,
+      privates: this.executor.unit.large.leave(),
     });
     this.selfRing = true;
     return PARKED;
   }
 
   private forward(session: Session, row: CommandRow, args: Args, shard: number): number {
+    const owner = this.ownerOf[shard];
+    // what fits into no message waits here: any thread may run it
+    if (forwardMessageBytes(args) > this.rings.to[owner]!.maxMessageBytes) return this.wait(session, row, args);
+    // the owner brings the values in by itself
+    this.executor.unit.large.dropPrivates();
     session.park();
     this.counters[COUNTER.forwardedCommands]++;
     const request = this.freeRequests.pop() ?? this.forwarded.length;
     this.forwarded[request] = session;
     const message = encodeForward(request, row.id, session.db, session.resp, session.noTouch, args);
-    this.send(this.ownerOf[shard], MESSAGE.forward, message);
+    this.send(owner, MESSAGE.forward, message);
     return PARKED;
   }
 
@@ -258,11 +274,10 @@ export class Dispatcher {
   private readonly onRecord = (kind: number, buf: Buffer, start: number, end: number): void => {
     if (kind === MESSAGE.reply) {
       const request = buf.readUInt32LE(start);
-      const word = buf.readUInt32LE(start + 4);
       const session = this.forwarded[request];
       this.forwarded[request] = null;
       this.freeRequests.push(request);
-      if (session !== null) this.answerForwarded(session, word, buf, start + 8, end);
+      if (session !== null) this.answerForwarded(session, buf, start, end);
       return;
     }
     const message = decodeForward(buf, start, end);
@@ -276,21 +291,23 @@ export class Dispatcher {
       resp: message.resp,
       noTouch: message.noTouch,
       attempts: 0,
+      privates: null,
     };
     this.waiting.push(item);
   };
 
   /** The owner has run a session's command: its reply counts and leaves as if it had run here. */
-  private answerForwarded(session: Session, word: number, buf: Buffer, start: number, end: number): void {
+  private answerForwarded(session: Session, buf: Buffer, start: number, end: number): void {
     const { reply, executor } = this;
-    executor.touch(replyShard(word));
-    if (replyWrote(word)) executor.wrote = true;
+    if (session.peer === null) return;
+    for (let i = replyShards(buf, start) - 1; i >= 0; i--) executor.touch(replyShard(buf, start, i));
+    if (replyWrote(buf, start)) executor.wrote = true;
     const mark = reply.mark();
-    reply.raw(buf, start, end);
+    reply.raw(buf, replyBytesStart(buf, start), end);
     this.finish(session, COMMANDS.rows[session.lastRow], mark);
     const bytes = Buffer.from(reply.buf.subarray(mark, reply.pos));
     reply.rewind(mark);
-    session.peer?.complete(bytes);
+    session.peer.complete(bytes);
   }
 
   private retryWaiting(): void {
@@ -300,49 +317,81 @@ export class Dispatcher {
       for (const item of items) if (!this.attempt(item)) this.waiting.push(item);
     }
     // a place in the line of the turn cannot be given back before the turn has come
-    if (this.waiting.length === 0 && this.turn.mine()) this.turn.end();
+    if (this.turnItem === null && this.turn.mine()) this.turn.end();
   }
 
   /** Runs a waiting command if its latches can be had now; false: it goes on waiting and this thread will be rung. */
   private attempt(item: Waiting): boolean {
-    const reply = this.reply;
     const executor = this.executor;
-    if (item.session !== null && item.session.peer === null) return true;
+    const { large } = executor.unit;
+    large.use(item.privates);
+    if (item.session !== null && item.session.peer === null) {
+      large.dropPrivates();
+      this.leaveTurn(item);
+      return true;
+    }
+    const reply = this.reply;
     executor.clockMs = this.server.nowMs();
     const start = reply.mark();
     const kept = reply.resp;
     reply.resp = item.resp;
-    const bits = this.facts.stateBits();
-    executor.gateBits = bits & PROCESS_BITS;
-    const refusal = refuseByState(item.row, this.facts, bits);
-    const shard = executor.route(item.row, item.args, item.db);
-    let outcome: number = DONE;
-    if (refusal !== null) reply.error(refusal);
-    else {
-      const turn = ++item.attempts > FAILURES_BEFORE_TURN;
-      outcome = executor.executeWaiting(item.row, item.args, reply, item.db, item.noTouch, turn);
-    }
+    const outcome = this.run(item);
     reply.resp = kept;
     if (outcome === GATE) this.selfRing = true;
-    if (outcome !== DONE) return false;
-    this.answer(item, shard, start);
+    if (outcome !== DONE) {
+      item.privates = large.leave();
+      return false;
+    }
+    this.leaveTurn(item);
+    this.answer(item, start);
     return true;
   }
 
-  private answer(item: Waiting, shard: number, start: number): void {
-    const reply = this.reply;
-    if (item.session === null) {
-      const { wrote } = this.executor;
-      const message = encodeReply(item.request, Math.max(shard, 0), wrote, reply.buf, start, reply.pos);
-      reply.rewind(start);
-      // the reply leaves through the other worker's outbox, which waits for what it shows
-      this.executor.clearTouched();
-      this.send(item.origin, MESSAGE.reply, message);
-      return;
+  /** Gate and execution of a waiting command; an outcome of `execute`. */
+  private run(item: Waiting): number {
+    const { executor, reply } = this;
+    const bits = this.facts.stateBits();
+    executor.gateBits = bits & PROCESS_BITS;
+    const refusal = refuseByState(item.row, this.facts, bits);
+    if (refusal !== null) {
+      executor.unit.large.dropPrivates();
+      reply.error(refusal);
+      return DONE;
     }
+    executor.route(item.row, item.args, item.db);
+    const turn = ++item.attempts > FAILURES_BEFORE_TURN && (this.turnItem === null || this.turnItem === item);
+    if (turn) this.turnItem = item;
+    const outcome = executor.executeWaiting(item.row, item.args, reply, item.db, item.noTouch, turn);
+    if (turn && !this.turn.requested()) this.turnItem = null;
+    return outcome;
+  }
+
+  /** A unit that waits no more: the thread's place in the line of the turn is for another one. */
+  private leaveTurn(item: Waiting): void {
+    if (this.turnItem === item) this.turnItem = null;
+  }
+
+  private answer(item: Waiting, start: number): void {
+    if (item.session === null) return this.answerOrigin(item, start);
+    const reply = this.reply;
     this.finish(item.session, item.row, start);
     const bytes = Buffer.from(reply.buf.subarray(start, reply.pos));
     reply.rewind(start);
     item.session.peer?.complete(bytes);
+  }
+
+  /** The reply leaves through the other worker's outbox, which waits for what it shows. */
+  private answerOrigin(item: Waiting, start: number): void {
+    const { executor, reply } = this;
+    const { touched, touchedCount, wrote } = executor;
+    const most = this.rings.to[item.origin]!.maxMessageBytes;
+    if (replyMessageBytes(touchedCount, reply.pos - start) > most) {
+      reply.rewind(start);
+      reply.error(REPLY_TOO_LONG);
+    }
+    const message = encodeReply(item.request, touched, touchedCount, wrote, reply.buf, start, reply.pos);
+    reply.rewind(start);
+    executor.clearTouched();
+    this.send(item.origin, MESSAGE.reply, message);
   }
 }

@@ -12,11 +12,13 @@ import type { Turn } from '../../native-free-shm/turn.ts';
 import { COUNTER } from '../admin/server-counters.ts';
 import { keyPositions } from '../commands/command-keys.ts';
 import { type CommandRow, REACH } from '../commands/command-table.ts';
-import { MAX_KEY_BYTES } from '../keyspace/entry.ts';
+import { FLAG, SHARD_CHOICE } from '../commands/spec.ts';
+import { MAX_KEY_BYTES, MAX_LATCHED_COPY_BYTES } from '../keyspace/entry.ts';
 import { slotMap, slotOf } from '../keyspace/slot.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { PROCESS, SHARD, SHARD_F64, type ShardHeader } from '../shard/world.ts';
+import type { LargeValues } from './large-values.ts';
 import type { Unit } from './unit.ts';
 
 /** Outcomes of `execute`. */
@@ -39,6 +41,8 @@ export function routeError(outcome: number): string {
 
 // a constant of this module is an immediate in compiled code, a field of an imported object is not
 const NEWEST_MS = SHARD_F64.newestMs;
+const MAX_LATCHED_BYTES = MAX_LATCHED_COPY_BYTES;
+const DENY_OOM = FLAG.denyoom;
 
 /** How long a thread spins for a busy latch, in microseconds (R1). */
 const SPIN_MICROS = 20;
@@ -46,6 +50,8 @@ const SPIN_MICROS = 20;
 const UNIT_SLACK_BYTES = 1 << 20;
 /** The largest block among these, besides one that holds an argument: a page of the table, with its headers. */
 const LARGEST_OWN_BLOCK_BYTES = 128 * 1024;
+/** Room that commands which may be refused for lack of memory leave to those that may not (EXPIRE, RENAME, LTRIM …). */
+const EMERGENCY_BYTES = 1 << 20;
 const OUT_OF_ROOM = "OOM command not allowed when used memory > 'maxmemory'.";
 
 export class Executor {
@@ -76,6 +82,9 @@ export class Executor {
   private clock24Value = 0;
   /** Clock of the batch. */
   clockMs = 0;
+  /** maxmemory in bytes, 0 = unbounded: looked at again under the latch (R3). */
+  maxMemoryBytes = 0;
+  private readonly large: LargeValues;
 
   constructor(parts: {
     unit: Unit;
@@ -93,6 +102,7 @@ export class Executor {
     fail: (error: unknown) => never;
   }) {
     this.unit = parts.unit;
+    this.large = parts.unit.large;
     this.latches = parts.latches;
     this.headers = parts.headers;
     this.f64s = parts.headers.map((header) => header.f64);
@@ -147,13 +157,20 @@ export class Executor {
   private routeMany(row: CommandRow, args: Args, db: number): number {
     const unit = this.unit;
     if (row.reach === REACH.all) return this.holdAll();
-    if (row.reach === REACH.cursor) {
-      const shard = row.spec.cursorShard!(args, unit.spaces, db);
-      if (shard < 0) return this.holdAll();
-      unit.held[0] = shard;
-      unit.heldCount = 1;
-      return shard;
+    if (row.reach === REACH.chosen) {
+      const shard = row.spec.shardChoice!(args, unit.spaces, db);
+      if (shard === SHARD_CHOICE.all) return this.holdAll();
+      if (shard !== SHARD_CHOICE.keys) {
+        unit.held[0] = shard;
+        unit.heldCount = 1;
+        return shard;
+      }
     }
+    return this.routeKeys(row, args);
+  }
+
+  private routeKeys(row: CommandRow, args: Args): number {
+    const unit = this.unit;
     unit.roomForArgs(args.count);
     if (this.keyArgs.length < args.count) this.keyArgs = new Int32Array(unit.hashes.length);
     const keys = keyPositions(row, args, this.keyArgs);
@@ -210,7 +227,10 @@ export class Executor {
     return true;
   }
 
-  /** As acquire, for a unit that waits: registers this thread for a ring where it fails; with `turn` it asks for the right of way (R2). */
+  /**
+   * As acquire, for a unit that waits: registers this thread for a ring where it fails. `turn`: the unit asks for the right of
+   * way (R2), or has it, and gives it up when it has its latches.
+   */
   private acquireWaiting(turn: boolean): boolean {
     const unit = this.unit;
     const list = this.waitingLatches;
@@ -220,14 +240,20 @@ export class Executor {
       unit.counters[COUNTER.latchTurns]++;
     }
     if (!enqueueAll(list, unit.heldCount, this.doorbell)) return false;
-    if (this.turn.mine()) this.turn.end();
+    if (turn && this.turn.mine()) this.turn.end();
     return true;
   }
 
   /** Runs a routed data command. BUSY: a latch stayed taken and nothing happened. */
   execute(row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean): number {
-    if (row.isWrite && this.journalLags()) return BUSY;
     const unit = this.unit;
+    if (row.isWrite) {
+      if (this.journalLags()) return BUSY;
+      if (this.bringsLargeValues(row, args)) {
+        if (!this.acquire()) return BUSY;
+        if (!this.bringIn(row, args)) return GATE;
+      }
+    }
     if (unit.heldCount === 1) {
       const shard = unit.held[0];
       if (!this.latches[shard].tryAcquire() && !this.acquire()) return BUSY;
@@ -236,17 +262,60 @@ export class Executor {
     return this.acquire() ? this.runHeld(row, args, reply, db, noTouch) : BUSY;
   }
 
-  /** As `execute`, for a unit that waited: on BUSY this thread is rung when it is worthwhile to try again. */
+  /**
+   * As `execute`, for a unit that waited: on BUSY this thread is rung when it is worthwhile to try again. `turn`: this unit has
+   * waited so long that it asks for the right of way; one unit of a thread at a time may.
+   */
   executeWaiting(row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean, turn: boolean): number {
-    if (row.isWrite && this.journalLags()) {
-      // the right of way is for those who can use it
-      if (this.turn.mine()) this.turn.end();
-      this.awaitJournal();
-      return BUSY;
+    if (row.isWrite) {
+      if (this.journalLags()) {
+        // the right of way is for those who can use it
+        if (turn && this.turn.mine()) this.turn.end();
+        this.awaitJournal();
+        return BUSY;
+      }
+      if (this.bringsLargeValues(row, args)) {
+        if (!this.acquireWaiting(turn)) return BUSY;
+        if (!this.bringIn(row, args)) return GATE;
+      }
     }
     if (!this.acquireWaiting(turn)) return BUSY;
     if (this.unit.heldCount === 1) return this.runOne(this.unit.held[0], row, args, reply, db, noTouch);
     return this.runHeld(row, args, reply, db, noTouch);
+  }
+
+  /** Are there arguments to be stored that are too long to be copied under the latch, and not yet where they belong? */
+  private bringsLargeValues(row: CommandRow, args: Args): boolean {
+    return row.firstValue !== 0 && args.ends[args.count - 1] - args.starts[0] > MAX_LATCHED_BYTES && !this.large.active;
+  }
+
+  /**
+   * R4: under the latches of unit.held makes private blocks for long values, gives the latches back and copies the values.
+   * Where there is no room the command will find that out itself. False: as stateHolds.
+   */
+  private bringIn(row: CommandRow, args: Args): boolean {
+    if (!this.stateHolds()) return false;
+    const unit = this.unit;
+    const { first, step } = row.spec.storedValues!;
+    for (let arg = first; arg < args.count; arg += step) {
+      if (args.length(arg) > MAX_LATCHED_BYTES) {
+        const { arena } = unit.spaces[row.oneKey ? unit.held[0] : unit.shardOfArg[arg - 1]];
+        if (!this.large.prepare(arena, args, arg)) break;
+      }
+      if (step === 0) break;
+    }
+    this.giveBack();
+    this.large.fill(args);
+    return true;
+  }
+
+  /** Without latches: completes a reply with the long values that the unit pinned, and gives up its private blocks. */
+  private finishLarge(reply: ReplyWriter, mark: number, row: CommandRow): void {
+    try {
+      this.large.finish(reply);
+    } catch (error) {
+      this.answerFailure(error, reply, mark, row);
+    }
   }
 
   /**
@@ -255,8 +324,13 @@ export class Executor {
    */
   private stateHolds(): boolean {
     if (this.stateWords[PROCESS.state] === this.gateBits) return true;
-    for (let i = 0; i < this.unit.heldCount; i++) this.latches[this.unit.held[i]].release();
+    this.giveBack();
     return false;
+  }
+
+  /** Releases the latches of unit.held before the unit has begun. */
+  private giveBack(): void {
+    for (let i = 0; i < this.unit.heldCount; i++) this.latches[this.unit.held[i]].release();
   }
 
   /** The way of nearly every command: one shard, whose latch is held. */
@@ -276,13 +350,14 @@ export class Executor {
     const start = reply.pos;
     const mutations = arena.mutations;
     try {
-      if (row.isWrite && !this.reserve(args)) reply.error(OUT_OF_ROOM);
+      if ((unit.writes = row.isWrite) && !this.reserve(row, args)) reply.error(OUT_OF_ROOM);
       else row.run!(unit, args, reply);
       if (unit.commit(row)) this.wrote = true;
     } catch (error) {
       this.handleFailure(error, arena.mutations !== mutations, reply, start, row);
     }
     this.latches[shard].release();
+    if (this.large.active) this.finishLarge(reply, start, row);
     return DONE;
   }
 
@@ -311,13 +386,14 @@ export class Executor {
     const mark = reply.mark();
     const mutations = this.mutations();
     try {
-      if (row.isWrite && !this.reserve(args)) reply.error(OUT_OF_ROOM);
+      if ((unit.writes = row.isWrite) && !this.reserve(row, args)) reply.error(OUT_OF_ROOM);
       else row.run!(unit, args, reply);
       if (unit.commit(row)) this.wrote = true;
     } catch (error) {
       this.handleFailure(error, this.mutations() !== mutations, reply, mark, row);
     }
     for (let i = 0; i < unit.heldCount; i++) this.latches[unit.held[i]].release();
+    if (this.large.active) this.finishLarge(reply, mark, row);
     return DONE;
   }
 
@@ -345,18 +421,31 @@ export class Executor {
     return sum;
   }
 
-  /** R4: room for everything that the arguments carry, in every shard the unit holds. */
-  private reserve(args: Args): boolean {
+  /**
+   * R4: room for everything that the arguments carry, in every shard the unit holds. A command that may be refused for lack of
+   * memory (denyoom) leaves the emergency room to the others; one that only frees asks for none in the arena.
+   */
+  private reserve(row: CommandRow, args: Args): boolean {
     const unit = this.unit;
     const frame = args.ends[args.count - 1] - args.starts[0];
-    const bytes = frame + UNIT_SLACK_BYTES;
-    const largest = frame + LARGEST_OWN_BLOCK_BYTES;
+    const deniable = (row.flagBits & DENY_OOM) !== 0;
+    if (deniable && this.maxMemoryBytes !== 0 && this.overMemory()) return false;
+    const own = frame - this.large.privateBytes;
+    const bytes = own + UNIT_SLACK_BYTES + (deniable ? EMERGENCY_BYTES : 0);
+    const largest = own + LARGEST_OWN_BLOCK_BYTES;
     for (let i = 0; i < unit.heldCount; i++) {
       const journal = unit.journals[unit.held[i]];
-      if (!unit.spaces[unit.held[i]].reserve(bytes, largest) || (journal.enabled && !journal.reserve(bytes)))
-        return false;
+      if (!unit.spaces[unit.held[i]].reserve(bytes, largest) && row.spec.freesOnly !== true) return false;
+      if (journal.enabled && !journal.reserve(frame + UNIT_SLACK_BYTES)) return false;
     }
     return true;
+  }
+
+  /** More is in use than maxmemory allows, what this command has brought along not counted. Other shards as of a moment ago. */
+  private overMemory(): boolean {
+    let bytes = -this.large.privateBytes;
+    for (const ks of this.unit.spaces) bytes += ks.arena.liveBytes();
+    return bytes > this.maxMemoryBytes;
   }
 
   private handleFailure(error: unknown, changed: boolean, reply: ReplyWriter, mark: number, row: CommandRow): void {
@@ -365,6 +454,11 @@ export class Executor {
       for (let i = 0; i < unit.heldCount; i++) this.headers[unit.held[i]].i32[SHARD.poisoned] = 1;
       this.fail(error);
     }
+    this.large.dropReplies();
+    this.answerFailure(error, reply, mark, row);
+  }
+
+  private answerFailure(error: unknown, reply: ReplyWriter, mark: number, row: CommandRow): void {
     reply.rewind(mark);
     const text = error instanceof Error ? error.message : String(error);
     reply.error(`ERR internal error in ${row.fullName}: ${text}`);

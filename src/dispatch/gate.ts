@@ -33,8 +33,13 @@ export function refuseByForm(session: Session, row: CommandRow | null, args: Arg
     const refusal = protectedRefusal(session);
     if (refusal !== null) return refusal;
   }
-  if (!session.authenticated && (row.flagBits & FLAG.no_auth) === 0) return NOAUTH;
+  if (!session.authenticated && (row.flagBits & FLAG.no_auth) === 0 && isPasswordSet(session)) return NOAUTH;
   return null;
+}
+
+/** Without a password the default user needs none, also who connected while there was one. */
+function isPasswordSet(session: Session): boolean {
+  return session.server.settings.text('requirepass') !== '';
 }
 
 /** Refusals that depend on the state of the server; asked again when a waiting command runs (R3). */

@@ -62,6 +62,8 @@ export interface ServerContext {
   readonly listeners: readonly { name: string; bind: string[]; port: number }[];
   readonly control: Control;
   readonly loading: boolean;
+  /** How far the load is: its begin in unix ms, bytes of files in all, bytes replayed. */
+  loadProgress(): { beganMs: number; totalBytes: number; loadedBytes: number };
   diskBroken(): boolean;
   /** Wall clock in microseconds and milliseconds. */
   clockMicros(): number;

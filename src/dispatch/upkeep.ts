@@ -17,7 +17,10 @@ export class Upkeep {
   private readonly unit: Unit;
   private readonly latches: readonly Latch[];
   private readonly headers: readonly ShardHeader[];
-  private readonly owned: readonly number[];
+  private readonly owns: (shard: number) => boolean;
+  private readonly isAbandoned: (shard: number, nowMs: number) => boolean;
+  /** The shard that this tick begins with. */
+  private first = 0;
   private readonly process: Int32Array;
   private readonly args: Args;
   private readonly reply: ReplyWriter;
@@ -27,8 +30,10 @@ export class Upkeep {
     unit: Unit;
     latches: readonly Latch[];
     headers: readonly ShardHeader[];
-    /** Shards that this thread owns. */
-    owned: readonly number[];
+    /** Does this thread own the shard? */
+    owns: (shard: number) => boolean;
+    /** Does its owner not come round to it (R30)? */
+    isAbandoned: (shard: number, nowMs: number) => boolean;
     /** Process words. */
     process: Int32Array;
     args: Args;
@@ -38,18 +43,24 @@ export class Upkeep {
     this.unit = parts.unit;
     this.latches = parts.latches;
     this.headers = parts.headers;
-    this.owned = parts.owned;
+    this.owns = parts.owns;
+    this.isAbandoned = parts.isAbandoned;
     this.process = parts.process;
     this.args = parts.args;
     this.reply = parts.reply;
     this.steadyMs = parts.steadyMs;
   }
 
-  /** One tick over the owned shards at unix time `nowMs`; true: there is more to do right away. */
+  /** One tick over the owned and the abandoned shards at unix time `nowMs`; true: there is more to do right away. */
   tick(nowMs: number): boolean {
     const endMs = this.steadyMs() + TICK_BUDGET_MS;
     let more = false;
-    for (const shard of this.owned) {
+    // each tick begins with another shard, or the first one could use up every tick
+    const shards = this.latches.length;
+    this.first = (this.first + 1) % shards;
+    for (let i = 0; i < shards; i++) {
+      const shard = (this.first + i) % shards;
+      if (!this.owns(shard) && !this.isAbandoned(shard, nowMs)) continue;
       let again = true;
       while (again && this.steadyMs() < endMs) again = this.slice(shard, nowMs);
       more = more || again;
@@ -67,7 +78,9 @@ export class Upkeep {
     const now = Math.max(nowMs, f64[SHARD_F64.newestMs]);
     f64[SHARD_F64.newestMs] = now;
     const expired = this.expire(shard, now);
-    const freed = this.unit.spaces[shard].freeDropped(STEPS_PER_SLICE);
+    const ks = this.unit.spaces[shard];
+    const freed = ks.freeDropped(STEPS_PER_SLICE);
+    ks.arena.freeOrphans();
     const rehashed = this.rehash(shard);
     latch.release();
     return expired || freed || rehashed;
@@ -81,15 +94,21 @@ export class Upkeep {
     unit.held[0] = shard;
     unit.heldCount = 1;
     unit.begin(this.args, this.reply, 0, now, true);
+    unit.writes = false;
     let steps = STEPS_PER_SLICE;
     for (let db = 0; db < ks.databases && steps > 0; db++) {
       while (steps > 0 && ks.firstDeadline(db) <= now) {
-        unit.expireNow(ks, db, ks.firstExpiring(db));
+        // the journal cannot follow: the rest is for a later tick, not for one at once
+        if (!unit.expireNow(ks, db, ks.firstExpiring(db))) return this.expired(false);
         steps--;
       }
     }
-    unit.commit(null);
-    return steps === 0;
+    return this.expired(steps === 0);
+  }
+
+  private expired(more: boolean): boolean {
+    this.unit.commit(null);
+    return more;
   }
 
   private rehash(shard: number): boolean {

@@ -6,6 +6,7 @@
  *              positions first and takes the set of waiters afterwards. Both by atomics: one of the two sees the other (R14).
  */
 import { Doorbell } from '../../native-free-shm/doorbell.ts';
+import { showProgress } from '../../native-free-shm/heartbeats.ts';
 import { errnoOf, errnoText, type Files } from '../env/files.ts';
 import type { Journal } from './journal.ts';
 import {
@@ -75,6 +76,7 @@ export class JournalControl {
         if (journal.drain()) continue;
         if (this.state !== 0) return false;
         this.nap();
+        showProgress(); // another thread is in the middle of its write
       }
     }
     let closed = false;

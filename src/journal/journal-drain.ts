@@ -16,6 +16,7 @@ import { errnoOf, type Files, writeAllParts } from '../env/files.ts';
 import { headerCrc, MAX_HEADER_BYTES, writeHeaderCrc, writeHeaderFields } from './batch-header.ts';
 import {
   GLOBAL,
+  giveBack,
   JOURNAL_STATE,
   type JournalMemory,
   type JournalWords,
@@ -65,7 +66,7 @@ export class JournalDrain {
       if (failed && !retry) return false;
       if (Atomics.compareExchange(i32, words.drain, 0, 1) !== 0) return false;
       const done = this.writePublished();
-      Atomics.store(i32, words.drain, 0);
+      giveBack(i32, words.drain);
       if (!done) return false;
     }
   }
@@ -76,7 +77,7 @@ export class JournalDrain {
     if (Atomics.compareExchange(i32, words.drain, 0, 1) !== 0) return false;
     const written = words.loadPosition(words.written);
     const done = i32[words.fd] >= 0 && i32[words.writeError] === 0 && this.writeBatch(written, written, -1, safe);
-    Atomics.store(i32, words.drain, 0);
+    giveBack(i32, words.drain);
     return done;
   }
 
@@ -95,6 +96,7 @@ export class JournalDrain {
       if (mark >= 0) words.storePosition(words.lastPart, start);
       words.storePosition(words.written, end);
       Atomics.store(i32, words.writtenLow, end | 0);
+      if (mark >= 0) Atomics.add(i32, GLOBAL.partsWritten, 1);
       start = end;
     }
     if (i32[words.writeError] !== 0) i32[words.writeError] = 0;

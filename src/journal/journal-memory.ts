@@ -19,6 +19,8 @@
  * Invariant 5: head − written stays below 2^32, so that 32 published bits of the head name it.
  */
 
+import { showProgress } from '../../native-free-shm/heartbeats.ts';
+
 export const GLOBAL_BYTES = 4096;
 const DATA_OFFSET = 1024;
 
@@ -27,6 +29,9 @@ export const GLOBAL = {
   /** Multi-shard publications begun and ended; equal when none is under way. Any publisher, atomically. */
   txBegun: 0,
   txEnded: 16,
+  /** Parts of multi-shard transactions that were published, ever, and those that are in their files; both wrap. */
+  partsPublished: 17,
+  partsWritten: 112,
   /** STATE bits: why writes are refused. */
   state: 32,
   /** System error number behind the state, and the shard it was seen in. */
@@ -81,7 +86,7 @@ const SHARD_BYTE = {
   topBlock: 72,
   freeCount: 80,
   freshCount: 84,
-  // drainer, under the drain word
+  // drainer, under the drain word: 0 free, 1 taken, 2 taken and somebody waits for a notify
   drain: 128,
   writtenLow: 132,
   written: 136,
@@ -279,12 +284,20 @@ export function exclusively(shards: readonly JournalWords[], change: () => void)
   const { i32 } = shards[0];
   const words = [GLOBAL.round as number, ...shards.map(({ drain }) => drain)];
   for (const word of words)
-    while (Atomics.compareExchange(i32, word, 0, 1) !== 0) Atomics.wait(i32, GLOBAL.napping, 0, 0.05);
+    while (Atomics.compareExchange(i32, word, 0, 1) !== 0) {
+      Atomics.wait(i32, GLOBAL.napping, 0, 0.05);
+      showProgress(); // it is the disk that we wait for
+    }
   try {
     change();
   } finally {
-    for (const word of words) Atomics.store(i32, word, 0);
+    for (const word of words) giveBack(i32, word);
   }
+}
+
+/** Frees a drain word (or the round word) and wakes those who wait for that (Journal.whenDrainFree). */
+export function giveBack(i32: Int32Array, word: number): void {
+  if (Atomics.exchange(i32, word, 0) === 2) Atomics.notify(i32, word);
 }
 
 /**
@@ -303,6 +316,7 @@ function setStart(memory: JournalMemory, words: JournalWords, start: JournalStar
   f64[words.head] = start.position;
   f64[words.unsyncedSince] = 0;
   f64[words.syncingSince] = 0;
+  Atomics.add(i32, GLOBAL.partsWritten, i32[words.partHead] - i32[words.partTail]);
   i32[words.partTail] = i32[words.partHead];
   i32[words.epoch]++;
   f64[words.floorBlock] = block;

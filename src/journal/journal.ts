@@ -227,6 +227,23 @@ export class Journal {
     return this.drainer.drain();
   }
 
+  /** After drain() was refused: resolves when the thread that has the drain word gives it back; null: it has already. */
+  whenDrainFree(): Promise<unknown> | null {
+    const { i32, words } = this;
+    if (Atomics.load(i32, words.drain) === 0 || Atomics.compareExchange(i32, words.drain, 1, 2) === 0) return null;
+    const wait = Atomics.waitAsync(i32, words.drain, 2);
+    return wait.async ? wait.value : null;
+  }
+
+  /**
+   * Some part of a multi-shard transaction, of any shard, is published and not in its file. False: those that this thread has seen
+   * are all written. The written ones are counted first: when the published ones are not more afterwards, there were no others.
+   */
+  partsUndrained(): boolean {
+    const written = Atomics.load(this.i32, GLOBAL.partsWritten);
+    return Atomics.load(this.i32, GLOBAL.partsPublished) !== written;
+  }
+
   /** For the journal thread: the same, tried even though the last write failed. */
   retryDrain(): boolean {
     return this.drainer.drain(true);
@@ -447,8 +464,8 @@ export class Journal {
   }
 
   /** For publishTransaction: steps a process-wide counter. */
-  step(counter: typeof GLOBAL.txBegun | typeof GLOBAL.txEnded): void {
-    Atomics.add(this.i32, counter, 1);
+  step(counter: typeof GLOBAL.txBegun | typeof GLOBAL.txEnded | typeof GLOBAL.partsPublished, by = 1): void {
+    Atomics.add(this.i32, counter, by);
   }
 
   private rawText(text: string): void {
@@ -467,6 +484,7 @@ export function publishTransaction(journals: readonly Journal[], count = journal
   for (let i = 0; i < count; i++) parts.push(` ${journals[i].shard}:${journals[i].closePart()}`);
   for (let i = 0; i < count; i++) journals[i].writeMarks(parts);
   journals[0].step(GLOBAL.txBegun);
+  journals[0].step(GLOBAL.partsPublished, count);
   for (let i = 0; i < count; i++) journals[i].publish();
   journals[0].step(GLOBAL.txEnded);
 }

@@ -15,6 +15,7 @@ import type { Arena } from '../../native-free-shm/arena.ts';
 import { copyByView, LastView, MAX_VIEW_COPY } from '../../native-free-shm/bytes.ts';
 import { DeadlineHeap } from '../../native-free-shm/deadline-heap.ts';
 import type { HalfSipHash } from '../../native-free-shm/half-siphash.ts';
+import { showProgress } from '../../native-free-shm/heartbeats.ts';
 import { HashTable } from '../../native-free-shm/hash-table.ts';
 import type { SizeLimits } from '../datatypes/size-limits.ts';
 import {
@@ -650,7 +651,7 @@ export class Keyspace {
     this.roots[(db << 1) + 1] = 0;
     const count = this.roots[this.droppedCount];
     if (count === MAX_DROPPED) {
-      while (this.table.releaseStep(table, 1024, this.releaseVisitor));
+      while (this.table.releaseStep(table, 1024, this.releaseVisitor)) showProgress();
     } else {
       this.roots[this.droppedCount + 1 + count] = table;
       this.roots[this.droppedCount] = count + 1;

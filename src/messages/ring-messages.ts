@@ -2,7 +2,9 @@
  * What crosses threads through the rings. One writer and one reader per ring; both ends import this page.
  *
  *   FORWARD   u32 request | u32 row | u32 db | u32 flags (bits 0..1 RESP version, bit 2 no-touch) | u32 argc | u32 lengths[argc] | bytes
- *   REPLY     u32 request | u32 shard, bit 31: the command changed something | reply bytes as they go to the client
+ *   REPLY     u32 request | u32 count, bit 31: the command changed something | u32 shards[count] | reply bytes as they go to the client
+ *
+ * The shards of a REPLY are those whose effects it shows: it leaves when their journals are as safe as their policies ask (R13).
  *
  * `request` names the waiting connection on the side that forwarded; the answering side sends it back unchanged.
  */
@@ -11,17 +13,40 @@ import { Args } from '../resp/args.ts';
 export const MESSAGE = { forward: 1, reply: 2 } as const;
 
 const FORWARD_HEADER_BYTES = 20;
+const REPLY_HEADER_BYTES = 8;
 const NO_TOUCH = 4;
 const WROTE = 1 << 31;
 
-/** The shard word of a REPLY. */
-export function replyShard(word: number): number {
-  return word & ~WROTE;
+/** How many shards a REPLY that begins at `start` names. */
+export function replyShards(buf: Buffer, start: number): number {
+  return (buf.readUInt32LE(start + 4) & ~WROTE) >>> 0;
+}
+
+/** The i-th of them. */
+export function replyShard(buf: Buffer, start: number, i: number): number {
+  return buf.readUInt32LE(start + REPLY_HEADER_BYTES + i * 4);
+}
+
+/** Where the reply bytes of a REPLY begin. */
+export function replyBytesStart(buf: Buffer, start: number): number {
+  return start + REPLY_HEADER_BYTES + replyShards(buf, start) * 4;
 }
 
 /** Did the command of a REPLY change something? */
-export function replyWrote(word: number): boolean {
-  return (word & WROTE) !== 0;
+export function replyWrote(buf: Buffer, start: number): boolean {
+  return (buf.readUInt32LE(start + 4) & WROTE) !== 0;
+}
+
+/** Bytes of a REPLY. */
+export function replyMessageBytes(shardCount: number, replyBytes: number): number {
+  return REPLY_HEADER_BYTES + shardCount * 4 + replyBytes;
+}
+
+/** Bytes of a FORWARD of these arguments. */
+export function forwardMessageBytes(args: Args): number {
+  let bytes = FORWARD_HEADER_BYTES + args.count * 4;
+  for (let i = 0; i < args.count; i++) bytes += args.ends[i] - args.starts[i];
+  return bytes;
 }
 
 export interface Forward {
@@ -43,9 +68,7 @@ export function encodeForward(
   args: Args,
 ): Buffer {
   const argc = args.count;
-  let bytes = FORWARD_HEADER_BYTES + argc * 4;
-  for (let i = 0; i < argc; i++) bytes += args.ends[i] - args.starts[i];
-  const out = Buffer.allocUnsafe(bytes);
+  const out = Buffer.allocUnsafe(forwardMessageBytes(args));
   out.writeUInt32LE(request, 0);
   out.writeUInt32LE(rowId, 4);
   out.writeUInt32LE(db, 8);
@@ -84,18 +107,20 @@ export function decodeForward(buf: Buffer, start: number, end: number): Forward 
   };
 }
 
-/** Encodes a REPLY around reply[start, end). */
+/** Encodes a REPLY around reply[start, end), which shows effects of the first `shardCount` of `shards`. */
 export function encodeReply(
   request: number,
-  shard: number,
+  shards: Int32Array,
+  shardCount: number,
   wrote: boolean,
   reply: Buffer,
   start: number,
   end: number,
 ): Buffer {
-  const out = Buffer.allocUnsafe(8 + end - start);
+  const out = Buffer.allocUnsafe(replyMessageBytes(shardCount, end - start));
   out.writeUInt32LE(request, 0);
-  out.writeUInt32LE((wrote ? shard | WROTE : shard) >>> 0, 4);
-  reply.copy(out, 8, start, end);
+  out.writeUInt32LE((wrote ? shardCount | WROTE : shardCount) >>> 0, 4);
+  for (let i = 0; i < shardCount; i++) out.writeUInt32LE(shards[i], REPLY_HEADER_BYTES + i * 4);
+  reply.copy(out, REPLY_HEADER_BYTES + shardCount * 4, start, end);
   return out;
 }

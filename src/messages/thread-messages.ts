@@ -7,6 +7,8 @@ import type { LogLevel } from '../admin/log.ts';
 import type { ServerSamplesMemory } from '../admin/server-samples.ts';
 import type { SettingsMemory } from '../admin/settings-store.ts';
 import type { JournalMemory } from '../journal/journal-memory.ts';
+import type { ScanOrder } from '../persistence/recovery.ts';
+import type { ScanResult } from '../persistence/scan.ts';
 import type { WorldMemory } from '../shard/world.ts';
 
 /** workerData of every worker. */
@@ -53,15 +55,20 @@ export interface ShutdownRequest {
 export type ToWorker =
   | { kind: 'client'; socket: Socket }
   | { kind: 'listen-unix'; path: string; mode: number }
+  | { kind: 'scan'; order: ScanOrder }
   | ({ kind: 'replay' } & ReplayRequest)
   /** Answers a parked session: a whole RESP reply in latin1. */
   | { kind: 'answer'; session: number; reply: string }
-  | { kind: 'stop' };
+  /** May come twice; `now`: replies that wait for the disk are given up. */
+  | { kind: 'stop'; now: boolean };
 
 /** Worker to acceptor. */
 export type FromWorker =
   | { kind: 'ready' }
+  | { kind: 'scanned'; result: ScanResult }
   | { kind: 'replayed'; shard: number; commands: number }
+  /** The data is not what it should be: the process must end. */
+  | { kind: 'load-failed'; message: string }
   | { kind: 'listening' }
   | { kind: 'listen-failed'; message: string }
   | { kind: 'reload'; worker: number; session: number }

@@ -2,7 +2,7 @@
  * The acceptor: makes the shared memory, starts the other threads, brings the data back, listens, hands connections out,
  * watches over everything, and ends it in order.
  */
-import { mkdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdirSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import type net from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
@@ -26,23 +26,32 @@ import { systemClock } from '../env/clock.ts';
 import { errnoText } from '../env/files.ts';
 import { random32, randomHex } from '../env/random.ts';
 import type { JournalReport } from '../journal/committer.ts';
-import { JournalControl } from '../journal/journal-control.ts';
 import { createJournalMemory, type JournalMemory } from '../journal/journal-memory.ts';
-import type { FromWorker, Identity, ShutdownRequest } from '../messages/thread-messages.ts';
+import type { FromWorker, Identity } from '../messages/thread-messages.ts';
+import { DataSetError } from '../persistence/data-set.ts';
+import { LostSafeDataError } from '../persistence/greatest-cut.ts';
+import { TruncatedError } from '../persistence/recovery.ts';
+import { DamageError } from '../persistence/scan.ts';
 import { ShardAccess } from '../shard/shard-access.ts';
 import { ACCEPTOR, createWorldMemory, FIRST_WORKER, PROCESS, STATE, type WorldMemory } from '../shard/world.ts';
+import { underAllLatchesSoon } from './all-latches.ts';
 import { DataHome } from './data-home.ts';
 import { deny, HandOff, isLoopback, listenTcp, refuseTooMany } from './listener.ts';
 import { moduleUrl } from './module-url.ts';
+import { Shutdown } from './shutdown.ts';
 import { readerWorks } from './socket-adoption.ts';
 import { Supervisor } from './supervisor.ts';
 
+/** Address space, that is: memory is committed as it is touched. */
+const NO_ROOM = 'The shared memory cannot be reserved';
+const CANNOT_LOAD = 'The data cannot be loaded';
 const GIB = 2 ** 30;
 const RING_BYTES = 1 << 20;
 const SAMPLE_INTERVAL_MS = 100;
-/** A latch held so long by one batch means that its holder will never let go. */
+/** A latch held so long by one batch without any progress means that its holder will never let go. */
 const LATCH_BOUND_MS = 30_000;
-const JOURNAL_STOP_MS = 60_000;
+/** A worker whose event loop has not turned for so long gets no new connection (R30). Each of them ticks ten times a second. */
+const STUCK_MS = 500;
 /** Threads that sync files beside the journal thread: a disk gains little from more syncs at a time. */
 const MAX_SYNC_LANES = 3;
 
@@ -54,7 +63,6 @@ export class Acceptor {
   private readonly world: WorldMemory;
   private readonly access: ShardAccess;
   private readonly journal: JournalMemory;
-  private readonly journalControl: JournalControl;
   private readonly supervisor: Supervisor;
   private readonly counters: Counters<(typeof COUNTER_NAMES)[number]>;
   private readonly counted: Float64Array;
@@ -63,7 +71,7 @@ export class Acceptor {
   private readonly handOff: HandOff;
   private readonly threads: number;
   private servers: net.Server[] = [];
-  private shutDown = false;
+  private readonly shutdown: Shutdown;
   private readonly startedMs = systemClock.wallMs();
 
   constructor(loaded: LoadedSettings) {
@@ -79,20 +87,16 @@ export class Acceptor {
     const processors = availableParallelism();
     const workers = this.settings.number('workers') || processors;
     this.home = new DataHome(this.settings, (level, text) => this.log.line(level, text));
-    const shards = this.home.open(this.settings.number('shards') || processors, this.settings.number('shards') !== 0);
+    const wished = this.settings.number('shards');
+    const shards = this.step(CANNOT_LOAD, () => this.home.open(wished || processors, wished !== 0));
     const databases = this.settings.number('databases');
     const arenaBytes = Math.min(64, Math.ceil(totalmem() / GIB) + 1) * GIB;
-    this.world = createWorldMemory({
-      shards,
-      workers,
-      databases,
-      arenaBytes,
-      hashKey: [random32() | 0, random32() | 0],
-    });
+    const hashKey: [number, number] = [random32() | 0, random32() | 0];
+    this.world = this.step(NO_ROOM, () => createWorldMemory({ shards, workers, databases, arenaBytes, hashKey }));
     this.threads = FIRST_WORKER + workers;
     this.access = new ShardAccess(this.world, ACCEPTOR, this.threads);
-    this.journal = createJournalMemory(shards, { lanes: Math.min(shards - 1, MAX_SYNC_LANES) });
-    this.journalControl = new JournalControl(this.journal);
+    const lanes = Math.min(shards - 1, MAX_SYNC_LANES);
+    this.journal = this.step(NO_ROOM, () => createJournalMemory(shards, { lanes }));
     const clients = this.settings.number('maxclients') + 64;
     this.memories = {
       settings: settingsMemory,
@@ -111,16 +115,30 @@ export class Acceptor {
     this.samples = new ServerSamples(this.memories.samples);
     this.supervisor = new Supervisor({
       onMessage: (message) => this.onMessage(message),
-      onDeath: (text) => this.die(text),
+      onDeath: (text) => this.shutdown.die(text),
     });
-    this.handOff = new HandOff(workers, (worker) =>
-      Atomics.load(this.access.process, PROCESS.finished + FIRST_WORKER + worker),
+    const { access, settings, log, home, journal, supervisor } = this;
+    this.shutdown = new Shutdown({
+      log,
+      settings,
+      access,
+      journal,
+      home,
+      supervisor,
+      stopListening: () => {
+        for (const server of this.servers) server.close();
+      },
+    });
+    this.handOff = new HandOff(
+      workers,
+      (worker) => Atomics.load(access.process, PROCESS.finished + FIRST_WORKER + worker),
+      (worker) => access.heartbeats.ageMs(FIRST_WORKER + worker, systemClock.wallMs()) > STUCK_MS,
     );
   }
 
   /** Starts everything; returns when connections are accepted. */
   async run(): Promise<void> {
-    this.watchProcess();
+    this.shutdown.watchProcess();
     this.log.line(
       'notice',
       `Skein ${SKEIN_VERSION} (Redis ${REDIS_VERSION}) on Node.js ${process.versions.node} is starting, PID: ${process.pid}`,
@@ -130,17 +148,19 @@ export class Acceptor {
     }
     this.writePidFile();
     this.access.setState(STATE.loading, true);
-    const recovered = this.recover();
     const staticReader = process.env['SKEIN_READER'] !== 'data' && (await readerWorks());
     if (!staticReader) this.log.line('notice', 'Connections are read through plain data events');
     const port = await this.listen();
     await this.startThreads(port, staticReader);
-    if (recovered) await this.home.load(this.supervisor, this.world.workers);
     await this.listenUnix();
-    this.access.setState(STATE.loading, false);
+    // from here on clients are served, though with LOADING where they ask for data
+    setInterval(() => this.sample(), SAMPLE_INTERVAL_MS);
     this.accepting = true;
     for (const socket of this.early.splice(0)) this.accept(socket);
-    setInterval(() => this.sample(), SAMPLE_INTERVAL_MS);
+    await this.recover();
+    await this.home.load(this.supervisor, this.access, this.world.workers);
+    await underAllLatchesSoon(this.access, () => this.access.setState(STATE.loading, false));
+    this.shutdown.noteServing();
     this.log.line(
       'notice',
       `${this.world.workers} workers, ${this.world.shards.length} shards, port ${port}, PID: ${process.pid}`,
@@ -164,6 +184,12 @@ export class Acceptor {
       };
     }
     const path = resolve(file);
+    try {
+      writeFileSync(path, '', { flag: 'a' });
+    } catch (error) {
+      process.stderr.write(`Can't open the log file: ${(error as Error).message}\n`);
+      process.exit(1);
+    }
     return (line) => {
       try {
         writeFileSync(path, line, { flag: 'a' });
@@ -194,12 +220,12 @@ export class Acceptor {
     }
   }
 
-  /** Brings the journals to their cut and opens them; false where there is no journal. */
-  private recover(): boolean {
+  /** Brings the journals to their cut and opens them. */
+  private async recover(): Promise<void> {
     try {
-      return this.home.recover(this.journal);
+      await this.home.recover(this.supervisor, this.world.workers, this.journal);
     } catch (error) {
-      this.fatal(`The data cannot be loaded: ${(error as Error).message}`);
+      this.refuseStart(CANNOT_LOAD, error);
     }
   }
 
@@ -218,6 +244,7 @@ export class Acceptor {
           keepAliveSeconds: this.settings.number('tcp-keepalive'),
         },
         (socket) => this.accept(socket),
+        (text) => this.log.line('warning', text),
       );
     } catch (error) {
       this.log.line('warning', `Warning: Could not create server TCP listening socket: ${(error as Error).message}`);
@@ -271,7 +298,7 @@ export class Acceptor {
       name: lane === undefined ? 'skein-journal' : `skein-sync-${lane}`,
     });
     thread.on('message', (report: JournalReport) => this.onJournalReport(report));
-    this.supervisor.watch(thread, lane === undefined ? 'the journal thread' : `sync lane ${lane}`);
+    this.supervisor.watchJournal(thread, lane === undefined ? 'the journal thread' : `sync lane ${lane}`);
   }
 
   private onJournalReport(report: JournalReport): void {
@@ -286,7 +313,11 @@ export class Acceptor {
   private async listenUnix(): Promise<void> {
     const path = this.settings.path('unixsocket');
     if (path === '') return;
-    rmSync(path, { force: true });
+    try {
+      unlinkSync(path);
+    } catch {
+      // it was not there, or is no socket: then listening fails
+    }
     const done = Promise.race([
       this.supervisor.next(0, 'listening').then(() => ''),
       this.supervisor.next(0, 'listen-failed').then(({ message }) => message),
@@ -326,10 +357,11 @@ export class Acceptor {
   private sample(): void {
     const now = systemClock.wallMs();
     this.samples.sample(now, this.counters, this.access.liveBytes());
+    this.shutdown.checkShards();
     const late = this.latchWatch.look(systemClock.steadyMs(), LATCH_BOUND_MS);
     if (late >= 0)
-      this.die(
-        `the latch of shard ${late} was held for ${LATCH_BOUND_MS} ms by thread ${this.latchWatch.holderOf(late)}`,
+      this.shutdown.die(
+        `the latch of shard ${late} was held for ${LATCH_BOUND_MS} ms by thread ${this.latchWatch.holderOf(late)}, which shows no progress`,
       );
     if (this.settings.epoch !== this.settingsEpoch) {
       this.settingsEpoch = this.settings.epoch;
@@ -345,11 +377,14 @@ export class Acceptor {
 
   private onMessage(message: FromWorker): void {
     switch (message.kind) {
+      case 'load-failed':
+        this.fatal(`${CANNOT_LOAD}: ${message.message}`);
+        break;
       case 'log':
         this.log.line(message.level, message.text);
         return;
       case 'shutdown':
-        void this.shutdown(message.request, (text) => this.answer(message.worker, message.session, text));
+        void this.shutdown.request(message.request, (text) => this.answer(message.worker, message.session, text));
         return;
       case 'reload':
         void this.reload((text) => this.answer(message.worker, message.session, text));
@@ -368,77 +403,31 @@ export class Acceptor {
     answer(problem === null ? '+OK\r\n' : `-ERR ${problem}\r\n`);
   }
 
-  // ---- end ----
-
-  private watchProcess(): void {
-    process.on('SIGTERM', () => this.onSignal('SIGTERM'));
-    process.on('SIGINT', () => this.onSignal('SIGINT'));
-    process.on('uncaughtException', (error) => this.die(error.stack ?? error.message));
-    process.on('unhandledRejection', (error) => this.die(error instanceof Error ? (error.stack ?? '') : String(error)));
-  }
-
-  private onSignal(name: string): void {
-    this.log.line('warning', `Received ${name} scheduling shutdown...`);
-    void this.shutdown({ save: null, now: false, force: name === 'SIGINT' && this.shutDown }, () => {});
-  }
-
-  /** Ends in order: nothing new is accepted, what is owed leaves, journals are written and synced. */
-  private async shutdown(request: ShutdownRequest, refuse: (reply: string) => void): Promise<void> {
-    if (this.shutDown) return;
-    if (request.save === true)
-      this.log.line('warning', 'SHUTDOWN SAVE: there are no snapshots in this version; the journal is synced');
-    if (this.journalControl.state !== 0 && !request.force) {
-      this.log.line(
-        'warning',
-        'The journal cannot be written; shutdown is refused. Use SHUTDOWN FORCE to lose what is not on disk.',
-      );
-      refuse('-ERR Errors trying to SHUTDOWN. Check logs.\r\n');
-      return;
-    }
-    this.shutDown = true;
-    this.log.line('warning', 'User requested shutdown...');
-    this.access.setState(STATE.shuttingDown, true);
-    for (const server of this.servers) server.close();
-    this.supervisor.expectEnd();
-    const stopped = this.supervisor.nextOfAll('stopped');
-    this.supervisor.broadcast({ kind: 'stop' });
-    await stopped;
-    const clean = this.stopJournal();
-    this.removeFiles();
-    this.log.line(
-      'warning',
-      clean ? 'Skein is now ready to exit, bye bye...' : 'The journal could not be written to its end',
-    );
-    process.exit(clean ? 0 : 1);
-  }
-
-  /** Has everything written and synced by the journal thread; false: it could not. */
-  private stopJournal(): boolean {
-    this.journalControl.stop();
-    const end = systemClock.steadyMs() + JOURNAL_STOP_MS;
-    while (!this.journalControl.stopped() && systemClock.steadyMs() < end) this.journalControl.nap();
-    return this.journalControl.stopped() && this.journalControl.state === 0;
-  }
-
-  private removeFiles(): void {
-    const pidFile = this.settings.path('pidfile');
-    if (pidFile !== '') rmSync(pidFile, { force: true });
-    const socket = this.settings.path('unixsocket');
-    if (socket !== '') rmSync(socket, { force: true });
-  }
-
   /** The start cannot go on. */
   private fatal(text: string): never {
     this.log.line('warning', text);
-    process.stderr.write(`${text}\n`);
+    if (this.settings.path('logfile') !== '') process.stderr.write(`${text}\n`);
     process.exit(1);
   }
 
-  /** A thread died or a bug showed: ends the whole process loudly, after what was published is in its files. */
-  private die(text: string): never {
-    this.log.line('warning', `=== SKEIN BUG: ${text}`);
-    process.stderr.write(`=== SKEIN BUG: ${text}\n`);
-    this.home.writeOut(this.journal);
-    process.exit(1);
+  /** Runs a step of the start; what the system or the data refuses ends it with one line, a bug goes on to whoever watches. */
+  private step<T>(what: string, run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      return this.refuseStart(what, error);
+    }
+  }
+
+  private refuseStart(what: string, error: unknown): never {
+    const known =
+      error instanceof DamageError ||
+      error instanceof DataSetError ||
+      error instanceof LostSafeDataError ||
+      error instanceof TruncatedError ||
+      (error instanceof RangeError && error.message.includes('allocation failed')) ||
+      (error instanceof Error && 'syscall' in error);
+    if (!known) throw error;
+    this.fatal(`${what}: ${error.message}`);
   }
 }

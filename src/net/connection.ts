@@ -1,16 +1,26 @@
 /**
  * One client connection on its worker: bytes in, commands through the dispatcher, replies out through the outbox.
  *
- * Input arrives in the thread's one read buffer and is parsed there; only a partial frame, or the rest of a pipeline whose
- * command is parked, is copied into a buffer of the connection's own (R15).
+ * Input arrives in the thread's one read buffer and is parsed there; only a partial frame, or the rest of a pipeline that
+ * cannot go on, is copied into a buffer of the connection's own (R15).
+ *
+ * A connection stands still (`standsStill`), neither read nor served, while its command is parked, or while more than
+ * OUTPUT_PAUSE_BYTES of its output are owed. One batch makes at most BATCH_OUTPUT_BYTES and the reply that passes them; the
+ * rest of its input is served in later turns of the event loop.
+ *
+ * Invariant 1: owed output is bounded by OUTPUT_PAUSE_BYTES + BATCH_OUTPUT_BYTES and one reply, whatever the client sends.
+ * Invariant 2: who stands still has an event under way that looks again: the answer of the command, the journal's ring
+ *   (`released`), or the kernel taking the last pending byte (`onDrain`); `behind` alone has an immediate.
  */
 import type { Socket } from 'node:net';
+import type { ClientRecords } from '../admin/client-records.ts';
 import { COUNTER } from '../admin/server-counters.ts';
 import { ANSWERED, type Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Peer, Session } from '../dispatch/session.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { NEED_MORE, PROTOCOL_ERROR, RequestReader } from '../resp/request-reader.ts';
+import { type ConnectionLimits, OUTPUT_CLASS } from './connection-limits.ts';
 import type { HeldOutput, Outbox, OutputSink } from './outbox.ts';
 import { SocketWriter } from './socket-writer.ts';
 
@@ -18,6 +28,9 @@ import { SocketWriter } from './socket-writer.ts';
 const COMMANDS_PER_CLOCK = 64;
 /** Output that the kernel has not taken; beyond it the connection is not read until it drains. */
 const OUTPUT_PAUSE_BYTES = 1 << 20;
+/** Output after which a batch ends, though there is more input. */
+const BATCH_OUTPUT_BYTES = 1 << 20;
+/** A buffer of kept input that is longer gives way to a shorter one when half of it is used up. */
 const KEPT_INPUT_BYTES = 64 * 1024;
 
 /** What connections share with their thread. */
@@ -27,23 +40,24 @@ export interface ConnectionThread {
   readonly reply: ReplyWriter;
   readonly args: Args;
   readonly counters: Float64Array;
-  /** Reads the clock for a batch and tells the executor; unix ms. */
+  readonly limits: ConnectionLimits;
+  readonly records: ClientRecords;
+  /** Reads the clock for a batch, tells the executor, and brings `limits` up to date; unix ms. */
   readClock(): number;
-  /** client-query-buffer-limit and proto-max-bulk-len in bytes. */
-  queryBufferLimit(): number;
-  maxBulkBytes(): number;
   /** The connection is gone: gives back what the thread keeps of it. */
   forget(connection: Connection): void;
-  /** Once per batch: what CLIENT LIST shows. */
-  noteBatch(connection: Connection, nowMs: number): void;
-  log(text: string): void;
+  /** Says of a connection, by its line of CLIENT LIST, why it is closed. */
+  logClosing(connection: Connection, before: string, after: string): void;
 }
 
 export class Connection implements Peer, OutputSink {
   readonly session: Session;
   readonly heldOutputs: HeldOutput[] = [];
   stagedOutputs = 0;
+  owedBytes = 0;
   closed = false;
+  /** Which output limits hold for it: a place of OUTPUT_CLASS. */
+  outputClass: number = OUTPUT_CLASS.normal;
   private readonly socket: Socket;
   private readonly writer: SocketWriter;
   private readonly thread: ConnectionThread;
@@ -53,42 +67,70 @@ export class Connection implements Peer, OutputSink {
   private inputStart = 0;
   private inputEnd = 0;
   private ending = false;
+  private ended = false;
   private inputEnded = false;
   private running = false;
+  /** Too much output is owed. */
   private draining = false;
+  /** The input may hold whole commands that were not served for lack of room for their output. */
+  private behind = false;
+  private goOnScheduled = false;
+  /** Arguments of the command that is parked, in bytes. */
+  private waitingBytes = 0;
+  /** Since when the output is beyond the soft limit, unix ms; 0: it is not. */
+  private overSoftSinceMs = 0;
+  /** Of the pending output, what the kernel had not taken when `sweep` looked. */
+  private unsentBytes = 0;
+  /** The shared record shows that buffers are not empty. */
+  private sizesNoted = false;
 
   constructor(socket: Socket, session: Session, thread: ConnectionThread) {
     this.socket = socket;
-    this.writer = new SocketWriter(socket, () => this.onDrain());
+    this.writer = new SocketWriter(socket, () => this.relieve());
     this.session = session;
     this.thread = thread;
     this.reader = new RequestReader();
-    this.reader.authenticated = session.authenticated;
-    this.reader.maxBulkBytes = thread.maxBulkBytes();
     session.peer = this;
   }
 
   /** Takes `length` bytes of the read buffer; false: stop reading until resumed. */
   onBytes(buf: Buffer, length: number): boolean {
-    this.thread.counters[COUNTER.netInputBytes] += length;
-    this.thread.counters[COUNTER.readsProcessed]++;
-    if (this.input !== null) {
-      this.append(buf, 0, length);
-      if (!this.session.parked) this.runKept();
-    } else {
-      this.run(buf, 0, length);
+    const { counters } = this.thread;
+    counters[COUNTER.netInputBytes] += length;
+    counters[COUNTER.readsProcessed]++;
+    if (this.ending || this.closed) return false;
+    if (this.standsStill) {
+      // the socket had these bytes before it was told to stop
+      this.append(buf, length);
+      this.behind = true;
+      return false;
     }
+    if (this.input === null) this.run(buf, 0, length);
+    else {
+      this.append(buf, length);
+      this.runKept();
+    }
+    this.endIfDone();
     return !this.paused;
   }
 
-  get paused(): boolean {
+  /** Nothing may run: the command before is not answered, or too much output is owed, or this is the end. */
+  private get standsStill(): boolean {
     return this.session.parked || this.draining || this.ending || this.closed;
+  }
+
+  private get paused(): boolean {
+    return this.behind || this.standsStill;
   }
 
   /** The peer sent its last byte: what it asked for is still answered. */
   onEnd(): void {
     this.inputEnded = true;
-    if (!this.session.parked) this.endAfterOutput();
+    this.endIfDone();
+  }
+
+  private endIfDone(): void {
+    if (this.ending || (this.inputEnded && !this.session.parked && !this.behind)) this.endAfterOutput();
   }
 
   onClose(): void {
@@ -99,33 +141,29 @@ export class Connection implements Peer, OutputSink {
     this.thread.forget(this);
   }
 
-  private onDrain(): void {
-    if (!this.draining) return;
-    this.draining = false;
-    this.carryOn();
-  }
-
   /** Runs the commands of buf[pos, end) and keeps what is left over. */
   private run(buf: Buffer, pos: number, end: number): void {
-    const thread = this.thread;
-    const session = this.session;
-    const reply = thread.reply;
-    const start = reply.pos;
+    const { thread, session } = this;
+    const start = thread.reply.pos;
+    session.nowMs = thread.readClock();
+    this.behind = false;
     const next = this.commands(buf, pos, end);
-    if (this.closed) return;
+    thread.records.touch(session.record, session.nowMs, session.lastRow, session.db);
     if (next < end) this.keep(buf, next, end);
-    else if (buf === this.input) this.dropInput();
-    thread.noteBatch(this, session.nowMs);
-    thread.outbox.endBatch(this, start);
+    else if (buf === this.input) this.input = null;
+    this.endBatch(start);
     thread.dispatcher.publish();
-    if (this.ending || (this.inputEnded && !session.parked)) this.endAfterOutput();
   }
 
   /** The hot loop: parse and dispatch until the input, or this connection's right to go on, is used up. */
   private commands(buf: Buffer, pos: number, end: number): number {
-    const { dispatcher, args, reply } = this.thread;
+    const { dispatcher, args, reply, limits } = this.thread;
     const { session, reader } = this;
-    let untilClock = 0;
+    const open = !limits.passwordSet;
+    const stopAt = reply.pos + Math.min(BATCH_OUTPUT_BYTES, this.hardRoom());
+    let untilClock = COMMANDS_PER_CLOCK;
+    reader.maxBulkBytes = limits.bulkBytes;
+    reader.authenticated = open || session.authenticated;
     reply.resp = session.resp;
     while (pos < end) {
       const next = reader.read(buf, pos, end, args);
@@ -139,14 +177,74 @@ export class Connection implements Peer, OutputSink {
         session.nowMs = this.thread.readClock();
         untilClock = COMMANDS_PER_CLOCK;
       }
-      if (dispatcher.dispatch(session, args) !== ANSWERED) return pos;
+      if (dispatcher.dispatch(session, args) !== ANSWERED) {
+        this.waitingBytes = args.ends[args.count - 1] - args.starts[0];
+        return pos;
+      }
       if (session.closeAfterReply) {
         this.ending = true;
         return end;
       }
-      reader.authenticated = session.authenticated;
+      if (reply.pos > stopAt) {
+        this.behind = pos < end;
+        return pos;
+      }
+      reader.authenticated = open || session.authenticated;
     }
     return pos;
+  }
+
+  /** Ends a batch whose output begins at `start` of the reply buffer: it leaves, or the connection does. */
+  private endBatch(start: number): void {
+    const { reply, outbox } = this.thread;
+    const made = reply.pos - start;
+    if (made > 0 && made > this.hardRoom()) {
+      reply.rewind(start);
+      this.closeOverOutput();
+    }
+    outbox.endBatch(this, start);
+    this.noteOutput();
+    if (this.behind) this.scheduleGoOn();
+  }
+
+  /** Output that may be added before the hard limit is passed; may be negative. */
+  private hardRoom(): number {
+    return this.thread.limits.output[this.outputClass].hardBytes - this.owedBytes - this.writer.pendingBytes;
+  }
+
+  /** After output was added: is it too much? */
+  private noteOutput(): void {
+    const outputBytes = this.owedBytes + this.writer.pendingBytes;
+    if (outputBytes > OUTPUT_PAUSE_BYTES) this.draining = true;
+    if (outputBytes > 0 || this.overSoftSinceMs !== 0) this.checkSoftLimit(this.session.nowMs);
+    if (outputBytes > 0 || this.input !== null || this.waitingBytes > 0 || this.sizesNoted) this.noteSizes();
+  }
+
+  private checkSoftLimit(nowMs: number): void {
+    const limit = this.thread.limits.output[this.outputClass];
+    if (this.outputBytes <= limit.softBytes) this.overSoftSinceMs = 0;
+    else if (this.overSoftSinceMs === 0) this.overSoftSinceMs = nowMs;
+    else if (nowMs - this.overSoftSinceMs > limit.softMs) this.closeOverOutput();
+  }
+
+  private closeOverOutput(): void {
+    if (this.closed) return;
+    this.noteSizes();
+    this.thread.counters[COUNTER.outputLimitDisconnections]++;
+    this.thread.logClosing(this, 'Client ', ' closed for overcoming of output buffer limits.');
+    this.close();
+  }
+
+  /** What CLIENT LIST shows of the buffers. */
+  private noteSizes(): void {
+    if (this.closed) return;
+    const { outputBytes, waitingBytes } = this;
+    const queryBytes = this.inputBytes;
+    const queryFreeBytes = this.input === null ? 0 : this.input.length - queryBytes;
+    const totalBytes = queryBytes + queryFreeBytes + waitingBytes + outputBytes;
+    const sizes = { queryBytes, queryFreeBytes, argumentBytes: waitingBytes, outputBytes, totalBytes };
+    this.thread.records.buffers(this.session.record, sizes);
+    this.sizesNoted = totalBytes > 0;
   }
 
   private protocolError(): void {
@@ -157,51 +255,53 @@ export class Connection implements Peer, OutputSink {
 
   /** Copies what is left of a batch into the connection's own buffer. */
   private keep(buf: Buffer, start: number, end: number): void {
+    const length = end - start;
+    const { needBytes } = this.reader;
     if (buf === this.input) {
       this.inputStart = start;
-      return;
+      // what was long is used up: a rest that waits should not hold on to its memory
+      if (needBytes > 0 || buf.length <= KEPT_INPUT_BYTES || length > buf.length >>> 1) return;
     }
-    const length = end - start;
-    const room = Math.max(length, Math.min(this.reader.needBytes, this.thread.queryBufferLimit()), 512);
+    const room = Math.max(length, Math.min(needBytes, this.thread.limits.queryBytes), 512);
     this.input = Buffer.allocUnsafeSlow(room);
     buf.copy(this.input, 0, start, end);
     this.inputStart = 0;
     this.inputEnd = length;
+    if (length + this.waitingBytes > this.thread.limits.queryBytes) this.closeOverInput();
   }
 
-  private append(buf: Buffer, start: number, end: number): void {
-    const kept = this.inputEnd - this.inputStart;
-    const length = end - start;
-    if (kept + length > this.thread.queryBufferLimit()) {
-      this.thread.counters[COUNTER.inputLimitDisconnections]++;
-      this.thread.log(
-        `Closing client that reached max query buffer length: id=${this.session.id} addr=${this.session.addr}`,
-      );
-      this.close();
+  /** Adds bytes to the kept input; closes the connection where there are too many. */
+  private append(buf: Buffer, length: number): void {
+    const kept = this.inputBytes;
+    if (kept + length + this.waitingBytes > this.thread.limits.queryBytes) {
+      this.closeOverInput();
       return;
     }
-    let into = this.input!;
-    if (this.inputEnd + length > into.length) {
-      const room = Math.max(
-        kept + length,
-        this.reader.needBytes,
-        kept * 2 > into.length ? into.length * 2 : into.length,
-      );
-      const next = kept + length <= into.length ? into : Buffer.allocUnsafeSlow(room);
-      into.copy(next, 0, this.inputStart, this.inputEnd);
+    let into = this.input;
+    if (into === null || this.inputEnd + length > into.length) {
+      const next = into !== null && kept + length <= into.length ? into : this.roomFor(kept, length);
+      if (into !== null) into.copy(next, 0, this.inputStart, this.inputEnd);
       into = this.input = next;
       this.inputStart = 0;
       this.inputEnd = kept;
     }
-    buf.copy(into, this.inputEnd, start, end);
+    buf.copy(into, this.inputEnd, 0, length);
     this.inputEnd += length;
   }
 
-  private dropInput(): void {
-    if (this.input !== null && this.input.length <= KEPT_INPUT_BYTES) {
-      this.inputStart = this.inputEnd = 0;
-    }
-    this.input = null;
+  /** A buffer for `kept` bytes and `length` more: of the frame's size where that is known, else growing by doubling. */
+  private roomFor(kept: number, length: number): Buffer {
+    const old = this.input === null ? 0 : this.input.length;
+    const needed = Math.min(this.reader.needBytes, this.thread.limits.queryBytes);
+    return Buffer.allocUnsafeSlow(Math.max(kept + length, needed, kept * 2 > old ? old * 2 : old));
+  }
+
+  private closeOverInput(): void {
+    if (this.closed) return;
+    this.noteSizes();
+    this.thread.counters[COUNTER.inputLimitDisconnections]++;
+    this.thread.logClosing(this, 'Closing client that reached max query buffer length: ', '');
+    this.close();
   }
 
   private runKept(): void {
@@ -211,12 +311,13 @@ export class Connection implements Peer, OutputSink {
   /** The answer of a parked command. */
   complete(replyBytes: Buffer): void {
     if (this.closed) return;
-    const { reply, outbox } = this.thread;
+    const { reply } = this.thread;
     const start = reply.pos;
     reply.raw(replyBytes, 0, replyBytes.length);
     this.session.parked = false;
-    outbox.endBatch(this, start);
+    this.waitingBytes = 0;
     if (this.session.closeAfterReply) this.ending = true;
+    this.endBatch(start);
     this.carryOn();
   }
 
@@ -224,36 +325,78 @@ export class Connection implements Peer, OutputSink {
   private carryOn(): void {
     if (this.running || this.closed) return;
     this.running = true;
-    if (!this.paused) this.runKept();
+    if (!this.standsStill) this.runKept();
     this.running = false;
-    if (this.ending || (this.inputEnded && !this.session.parked)) this.endAfterOutput();
-    else if (!this.paused) this.socket.resume();
+    if (this.closed) return;
+    this.endIfDone();
+    if (!this.paused) this.socket.resume();
   }
+
+  /** Output has left: goes on if too much of it was the reason to stand still. The kernel's taking is a sign of life, too. */
+  private relieve(): void {
+    if (this.closed || !this.draining) return;
+    this.session.nowMs = this.thread.readClock();
+    if (this.outputBytes > OUTPUT_PAUSE_BYTES) return;
+    this.draining = false;
+    this.overSoftSinceMs = 0;
+    // later: whoever sent the output is not finished with the others
+    this.scheduleGoOn();
+  }
+
+  private scheduleGoOn(): void {
+    if (this.goOnScheduled || this.draining) return;
+    this.goOnScheduled = true;
+    setImmediate(this.goOn);
+  }
+
+  private readonly goOn = (): void => {
+    this.goOnScheduled = false;
+    this.carryOn();
+  };
 
   /** OutputSink: writes to the socket; true when the kernel took everything at once. */
   send(buf: Buffer, start: number, end: number): boolean {
     this.thread.counters[COUNTER.netOutputBytes] += end - start;
     this.thread.counters[COUNTER.writesProcessed]++;
-    if (this.writer.write(buf, start, end)) return true;
-    if (this.writer.pendingBytes > OUTPUT_PAUSE_BYTES) this.draining = true;
-    return false;
+    return this.writer.write(buf, start, end);
   }
 
   released(): void {
+    if (this.closed) return;
+    this.noteOutput();
     if (this.ending) this.endAfterOutput();
+    else this.relieve();
+  }
+
+  /** A few times a second: closes what was idle or slow for too long, and notes the sizes of buffers. */
+  sweep(nowMs: number, timeoutSeconds: number): void {
+    const { session } = this;
+    const pending = this.writer.unsentBytes;
+    // a client that takes its output is not idle, however slowly it does so
+    if (pending !== this.unsentBytes) session.nowMs = Math.max(session.nowMs, nowMs);
+    this.unsentBytes = pending;
+    if (timeoutSeconds > 0 && !session.parked && nowMs - session.nowMs > timeoutSeconds * 1000) return this.close();
+    // the limits may be others by now
+    if (this.hardRoom() < 0) this.closeOverOutput();
+    else this.checkSoftLimit(nowMs);
+    this.noteSizes();
   }
 
   /** Closes once everything owed has left; `released` calls again where something has not yet. */
   private endAfterOutput(): void {
     this.ending = true;
+    if (this.closed || this.ended) return;
     // the peer need not say that it has finished: what it still sends is of no interest, and its silence must not keep us
-    if (this.heldOutputs.length === 0 && this.stagedOutputs === 0) this.socket.end(() => this.close());
+    if (this.owesOutput) return;
+    this.ended = true;
+    this.socket.end(() => this.close());
   }
 
   /** Closes at once, without the output still owed. */
   close(): void {
-    this.socket.destroy();
+    // forgotten first: whoever sees the connection end finds it in no list any more
     this.onClose();
+    this.socket.destroy();
   }
 
   /** Closes after the output is written: CLIENT KILL by another client, shutdown. */
@@ -266,19 +409,12 @@ export class Connection implements Peer, OutputSink {
   }
 
   /** Bytes of input that no command has used yet. */
-  get inputBytes(): number {
+  private get inputBytes(): number {
     return this.input === null ? 0 : this.inputEnd - this.inputStart;
   }
 
-  /** Bytes of output that the kernel has not taken, or that wait for safe positions. */
-  get outputBytes(): number {
-    let bytes = this.writer.pendingBytes;
-    for (const held of this.heldOutputs) bytes += held.bytes.length;
-    return bytes;
-  }
-
-  /** Memory of this connection's buffers, in bytes. */
-  get memoryBytes(): number {
-    return (this.input === null ? 0 : this.input.length) + this.outputBytes;
+  /** Bytes of output that the kernel has not taken, or that wait for a journal. */
+  private get outputBytes(): number {
+    return this.writer.pendingBytes + this.owedBytes;
   }
 }

@@ -2,6 +2,7 @@
  * Where the data lives on disk, as the acceptor deals with it: opens or makes the data set, recovers it, has it replayed by the
  * shards' owners, opens the journals.
  */
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { LogLevel } from '../admin/log.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
@@ -14,17 +15,22 @@ import type { ReplayRequest } from '../messages/thread-messages.ts';
 import {
   createDataSet,
   type DataSet,
+  DataSetError,
   type Place,
   readDataSet,
   readShardManifest,
   shardFiles,
 } from '../persistence/data-set.ts';
-import { type RecoveredShard, recoverShards, startOf } from '../persistence/recovery.ts';
+import { cutShards, type RecoveredShard, scanOrders, startOf } from '../persistence/recovery.ts';
+import { beginShardLoad } from '../shard/load-progress.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { SHARD_F64, STATE } from '../shard/world.ts';
-import { underAllLatches } from './all-latches.ts';
-import { turnJournalOff, turnJournalOn, wantedPolicies } from './journal-switch.ts';
+import { underAllLatchesSoon } from './all-latches.ts';
+import { CANNOT_WRITE, turnJournalOffSoon, turnJournalOnSoon, wantedPolicies } from './journal-switch.ts';
 import type { Supervisor } from './supervisor.ts';
+
+/** Longest wait for a thread that is in the middle of a write. */
+const WRITE_OUT_MS = 1000;
 
 /** Where the settings say that the data set is. */
 export function placeOf(settings: SettingsStore): Place {
@@ -56,7 +62,7 @@ export class DataHome {
     if (this.dataSet === null) {
       this.dataSet = createDataSet(this.place, wished);
     } else if (insists && this.dataSet.shards !== wished) {
-      throw new Error(
+      throw new DataSetError(
         `The data set in ${this.place.folder} has ${this.dataSet.shards} shards, the setting shards says ${wished}. ` +
           'Their number is fixed when the data set is created.',
       );
@@ -64,34 +70,52 @@ export class DataHome {
     return this.dataSet.shards;
   }
 
-  /** Brings the files to their cut and opens the journals; false where nothing is journalled. Throws where data is damaged. */
-  recover(memory: JournalMemory): boolean {
-    if (this.dataSet === null) return false;
-    const loadTruncated = this.settings.flag('aof-load-truncated');
-    this.recovered = recoverShards(this.place, this.dataSet, {
-      loadTruncated,
+  /**
+   * Has the files checked by the shards' owners, brings them to their cut and opens the journals. Throws where data is damaged; a
+   * worker that finds damage says `load-failed`, and then this never returns.
+   */
+  async recover(supervisor: Supervisor, workers: number, memory: JournalMemory): Promise<void> {
+    if (this.dataSet === null) return;
+    const orders = scanOrders(this.place, this.dataSet);
+    const scans = await Promise.all(
+      orders.map(async (order) => {
+        const owner = order.shard % workers;
+        const done = supervisor.next(owner, 'scanned', (message) => message.result.shard === order.shard);
+        supervisor.send(owner, { kind: 'scan', order });
+        return (await done).result;
+      }),
+    );
+    this.recovered = cutShards(this.place, scans, {
+      loadTruncated: this.settings.flag('aof-load-truncated'),
       warn: (text) => this.log('warning', text),
     });
     const policies = wantedPolicies(this.settings, memory.shards);
     for (const shard of this.recovered) openJournal(memory, shard.shard, startOf(shard, policies[shard.shard]));
-    return true;
   }
 
   /** Has every recovered shard replayed by its owner. */
-  async load(supervisor: Supervisor, workers: number): Promise<void> {
-    await this.replay(supervisor, workers, this.recovered);
+  async load(supervisor: Supervisor, access: ShardAccess, workers: number): Promise<void> {
+    if (this.dataSet !== null) await this.replay(supervisor, access, workers, this.recovered);
   }
 
   /** Has shards replayed by their owners, all owners at once. */
-  private async replay(supervisor: Supervisor, workers: number, shards: readonly ReplayRequest[]): Promise<void> {
+  private async replay(
+    supervisor: Supervisor,
+    access: ShardAccess,
+    workers: number,
+    shards: readonly ReplayRequest[],
+  ): Promise<void> {
     const begun = systemClock.steadyMs();
     let commands = 0;
+    for (const { shard, files } of shards)
+      beginShardLoad(access.headers[shard], systemClock.wallMs(), bytesToReplay(files));
     await Promise.all(
       shards.map(async ({ shard, files }) => {
         const owner = shard % workers;
         const done = supervisor.next(owner, 'replayed', (message) => message.shard === shard);
         supervisor.send(owner, { kind: 'replay', shard, files });
-        commands += (await done).commands;
+        const replayed = (await done).commands;
+        commands += replayed;
       }),
     );
     const seconds = ((systemClock.steadyMs() - begun) / 1000).toFixed(3);
@@ -113,36 +137,51 @@ export class DataHome {
     // where the settings say now: dir and the journal may have been changed since the start
     const home = placeOf(this.settings);
     const place = lasting ? home : { ...home, folder: `${home.folder}.reload` };
-    underAllLatches(access, () => access.setState(STATE.loading, true));
-    if (!lasting) {
-      const problem = turnJournalOn(place, access, memory, new Array<Policy>(memory.shards).fill(POLICY.no));
-      if (problem !== null) {
-        underAllLatches(access, () => access.setState(STATE.loading, false));
-        return problem;
-      }
+    const setLoading = (on: boolean) => underAllLatchesSoon(access, () => access.setState(STATE.loading, on));
+    await setLoading(true);
+    let problem: string | null = null;
+    if (!lasting)
+      problem = await turnJournalOnSoon(place, access, memory, new Array<Policy>(memory.shards).fill(POLICY.no));
+    // what is not in the files would be gone
+    if (problem === null && !this.writeOut(memory)) problem = CANNOT_WRITE;
+    if (problem !== null) {
+      await setLoading(false);
+      return problem;
     }
-    this.writeOut(memory);
-    underAllLatches(access, () => {
+    await underAllLatchesSoon(access, () => {
       for (const space of access.spaces) for (let db = 0; db < space.databases; db++) space.flush(db);
       // no time has passed for the records that come now
       for (const header of access.headers) header.f64[SHARD_F64.newestMs] = 0;
     });
-    await this.replay(supervisor, workers, filesNow(place, memory));
+    await this.replay(supervisor, access, workers, filesNow(place, memory));
     if (!lasting) {
-      turnJournalOff(access, memory);
+      await turnJournalOffSoon(access, memory);
       systemFiles.removeFolder(place.folder);
     }
-    underAllLatches(access, () => access.setState(STATE.loading, false));
+    await setLoading(false);
     return null;
   }
 
-  /** Writes everything that is published to the files; used where nobody else will. */
-  writeOut(memory: JournalMemory): void {
-    for (let shard = 0; shard < memory.shards; shard++) {
-      const journal = new Journal(memory, shard, systemFiles);
-      for (let tries = 0; tries < 1000 && journal.enabled && journal.undrained(); tries++) journal.drain();
+  /**
+   * Writes everything that is published to the files; used where nobody else will. Blocks, for a second at most where another
+   * thread is in the middle of a write (or died in one). False: something could not be written.
+   */
+  writeOut(memory: JournalMemory): boolean {
+    const control = new JournalControl(memory);
+    const journals = Array.from({ length: memory.shards }, (_, shard) => new Journal(memory, shard, systemFiles));
+    const endMs = systemClock.steadyMs() + WRITE_OUT_MS;
+    for (;;) {
+      let left = false;
+      for (const journal of journals) left = (journal.enabled && journal.undrained() && !journal.drain()) || left;
+      if (!left) return true;
+      if (control.state !== 0 || systemClock.steadyMs() > endMs) return false;
+      control.nap();
     }
   }
+}
+
+function bytesToReplay(files: ReplayRequest['files']): number {
+  return files.reduce((sum, { path, end }) => sum + Math.min(end, statSync(path).size), 0);
 }
 
 /** The files of each shard as its manifest names them now, up to what was written. */

@@ -4,7 +4,6 @@
  */
 import type { SettingsStore } from '../admin/settings-store.ts';
 import { enumWord } from '../admin/settings-table.ts';
-import { systemFiles } from '../env/files.ts';
 import { Journal } from '../journal/journal.ts';
 import { JournalControl } from '../journal/journal-control.ts';
 import { type JournalMemory, openJournal, POLICY, type Policy } from '../journal/journal-memory.ts';
@@ -12,8 +11,11 @@ import { journalPolicies } from '../journal/journal-policies.ts';
 import { type Place, replaceDataSet } from '../persistence/data-set.ts';
 import { recoverShards, startOf } from '../persistence/recovery.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
-import { underAllLatches } from './all-latches.ts';
+import { underAllLatches, underAllLatchesSoon } from './all-latches.ts';
 import { dumpKeyspace } from './keyspace-dump.ts';
+import { patientFiles } from './patient-files.ts';
+
+export const CANNOT_WRITE = 'the journal cannot be written';
 
 /** The policies that the settings ask for, as if the journal were on. */
 export function wantedPolicies(settings: SettingsStore, shards: number): Policy[] {
@@ -36,13 +38,33 @@ export function turnJournalOn(
     underAllLatches(access, () => begin(place, access, memory, policies));
     return null;
   } catch (error) {
-    setAll(memory, POLICY.none);
-    for (const latch of access.latches) if (latch.held()) latch.release();
-    return (error as Error).message;
+    return giveUp(access, memory, error);
   }
 }
 
-function begin(place: Place, access: ShardAccess, memory: JournalMemory, policies: Policy[]): void {
+/** The same on the acceptor, whose event loop goes on until it has the latches. */
+export async function turnJournalOnSoon(
+  place: Place,
+  access: ShardAccess,
+  memory: JournalMemory,
+  policies: Policy[],
+): Promise<string | null> {
+  try {
+    await underAllLatchesSoon(access, () => begin(place, access, memory, policies));
+    return null;
+  } catch (error) {
+    return giveUp(access, memory, error);
+  }
+}
+
+function giveUp(access: ShardAccess, memory: JournalMemory, error: unknown): string {
+  setAll(memory, POLICY.none);
+  for (const latch of access.latches) if (latch.held()) latch.release();
+  return (error as Error).message;
+}
+
+function begin(where: Place, access: ShardAccess, memory: JournalMemory, policies: Policy[]): void {
+  const place = { ...where, files: patientFiles };
   const journals = allJournals(memory);
   // positions keep rising, so that what waits for one is never left behind
   const starts = journals.map((journal) => journal.head());
@@ -57,7 +79,7 @@ function begin(place: Place, access: ShardAccess, memory: JournalMemory, policie
 }
 
 function allJournals(memory: JournalMemory): Journal[] {
-  return Array.from({ length: memory.shards }, (_, shard) => new Journal(memory, shard, systemFiles));
+  return Array.from({ length: memory.shards }, (_, shard) => new Journal(memory, shard, patientFiles));
 }
 
 function setAll(memory: JournalMemory, policy: Policy): void {
@@ -69,7 +91,20 @@ function setAll(memory: JournalMemory, policy: Policy): void {
 export function turnJournalOff(access: ShardAccess, memory: JournalMemory): string | null {
   let closed = false;
   underAllLatches(access, () => {
-    closed = new JournalControl(memory).closeJournals(allJournals(memory), systemFiles);
+    closed = close(memory);
   });
-  return closed ? null : 'the journal cannot be written';
+  return closed ? null : CANNOT_WRITE;
+}
+
+/** The same on the acceptor. */
+export async function turnJournalOffSoon(access: ShardAccess, memory: JournalMemory): Promise<string | null> {
+  let closed = false;
+  await underAllLatchesSoon(access, () => {
+    closed = close(memory);
+  });
+  return closed ? null : CANNOT_WRITE;
+}
+
+function close(memory: JournalMemory): boolean {
+  return new JournalControl(memory).closeJournals(allJournals(memory), patientFiles);
 }

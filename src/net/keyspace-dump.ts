@@ -1,4 +1,5 @@
 /** Writes a shard's keys as journal records: the base of a data set that is made from what is in memory. */
+import { showProgress } from '../../native-free-shm/heartbeats.ts';
 import { TYPE_STRING } from '../keyspace/entry.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { BaseWriter } from '../persistence/journal-file.ts';
@@ -23,4 +24,5 @@ function dumpEntry(ks: Keyspace, db: number, h: number, writer: BaseWriter): voi
     journal.argNumber(deadline);
   }
   writer.next();
+  showProgress();
 }

@@ -2,6 +2,7 @@
  * Listening on TCP and handing fresh connections to the worker with the fewest of them. Knows nothing of commands.
  */
 import net from 'node:net';
+import { systemClock } from '../env/clock.ts';
 
 export interface ListenOptions {
   /** Addresses to bind; a leading '-' means: not being able to is no failure. */
@@ -12,14 +13,23 @@ export interface ListenOptions {
   keepAliveSeconds: number;
 }
 
-/** Opens the listening sockets; `accept` gets each fresh, paused, unread connection. Throws the first failure. */
-export async function listenTcp(options: ListenOptions, accept: (socket: net.Socket) => void): Promise<net.Server[]> {
+/**
+ * Opens the listening sockets; `accept` gets each fresh, paused, unread connection, `warn` a line for the log when the system hands
+ * one out no more. Throws the first failure.
+ */
+export async function listenTcp(
+  options: ListenOptions,
+  accept: (socket: net.Socket) => void,
+  warn: (text: string) => void,
+): Promise<net.Server[]> {
   const servers: net.Server[] = [];
   for (const address of options.bind) {
     const optional = address.startsWith('-');
     const host = optional ? address.slice(1) : address;
     try {
-      servers.push(await listenOne(host === '*' ? '0.0.0.0' : host, options, accept));
+      const server = await listenOne(host === '*' ? '0.0.0.0' : host, options, accept);
+      reportAcceptErrors(server, warn);
+      servers.push(server);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? '';
       if (optional && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT')) continue;
@@ -47,6 +57,19 @@ function listenOne(host: string, options: ListenOptions, accept: (socket: net.So
       server.off('error', reject);
       resolve(server);
     });
+  });
+}
+
+const ACCEPT_ERRORS_EVERY_MS = 1000;
+
+/** A listening socket that fails to accept (no file numbers are left) goes on listening; it is said once a second at most. */
+export function reportAcceptErrors(server: net.Server, warn: (text: string) => void): void {
+  let nextMs = 0;
+  server.on('error', (error) => {
+    const now = systemClock.steadyMs();
+    if (now < nextMs) return;
+    nextMs = now + ACCEPT_ERRORS_EVERY_MS;
+    warn(`Error accepting a client connection: ${error.message}`);
   });
 }
 
@@ -78,15 +101,20 @@ export function refuseTooMany(socket: net.Socket): void {
   turnAway(socket, TOO_MANY);
 }
 
-/** Deals connections out: to the worker that has the fewest open ones. */
+/** Deals connections out: to the worker that has the fewest open ones among those whose event loops turn (R30). */
 export class HandOff {
   private readonly handed: Float64Array;
   private readonly finished: (worker: number) => number;
+  private readonly isStuck: (worker: number) => boolean;
 
-  /** `finished(worker)`: how many of its connections a worker has closed, as a 32-bit count that wraps. */
-  constructor(workers: number, finished: (worker: number) => number) {
+  /**
+   * `finished(worker)`: how many of its connections a worker has closed, as a 32-bit count that wraps. `isStuck(worker)`: its
+   * heartbeat is old.
+   */
+  constructor(workers: number, finished: (worker: number) => number, isStuck: (worker: number) => boolean) {
     this.handed = new Float64Array(workers);
     this.finished = finished;
+    this.isStuck = isStuck;
   }
 
   openOf(worker: number): number {
@@ -99,11 +127,17 @@ export class HandOff {
     return sum;
   }
 
-  /** The worker that gets the next connection, counted as handed to it. */
+  /** The worker that gets the next connection, counted as handed to it. Where all are stuck, the one with the fewest. */
   next(): number {
     let best = 0;
-    for (let worker = 1; worker < this.handed.length; worker++)
-      if (this.openOf(worker) < this.openOf(best)) best = worker;
+    let bestStuck = this.isStuck(0);
+    for (let worker = 1; worker < this.handed.length; worker++) {
+      const stuck = this.isStuck(worker);
+      const better = stuck === bestStuck ? this.openOf(worker) < this.openOf(best) : bestStuck;
+      if (!better) continue;
+      best = worker;
+      bestStuck = stuck;
+    }
     this.handed[best]++;
     return best;
   }

@@ -18,10 +18,12 @@ export interface OutputSink {
   send(buf: Buffer, start: number, end: number): boolean;
   /** Ranges of this connection that are staged. */
   stagedOutputs: number;
+  /** Bytes of its staged and held outputs. */
+  owedBytes: number;
   /** Outputs that wait for safe positions, oldest first. */
   readonly heldOutputs: HeldOutput[];
   readonly closed: boolean;
-  /** Called when the last staged or held output has left. */
+  /** Called after staged or held outputs have left, or staged ones are held now. Must not write into the reply buffer. */
   released(): void;
 }
 
@@ -55,6 +57,9 @@ export class Outbox {
   private scheduled = false;
   /** Shards whose journals must be drained before the staged ranges leave. */
   private readonly drainNeeded: Uint8Array;
+  private drainsNeeded = 0;
+  /** While another thread writes a journal: the position that must be in the file, -1 before it was looked at. */
+  private readonly drainTo: Float64Array;
   private readonly holders = new Set<OutputSink>();
 
   constructor(parts: {
@@ -77,40 +82,17 @@ export class Outbox {
     this.isAlways = parts.isAlways;
     this.awaitSafe = parts.awaitSafe;
     this.drainNeeded = new Uint8Array(parts.journals.length);
+    this.drainTo = new Float64Array(parts.journals.length);
   }
 
   /** Ends a connection's batch, whose output begins at `start` of the reply buffer. */
   endBatch(sink: OutputSink, start: number): void {
     const executor = this.executor;
     const reply = this.reply;
-    let stamps = NO_STAMPS;
-    let drain = false;
-    for (let i = 0; i < executor.touchedCount; i++) {
-      const shard = executor.touched[i];
-      const journal = this.journals[shard];
-      if (!journal.enabled) continue;
-      if (journal.undrained()) {
-        this.drainNeeded[shard] = 1;
-        drain = true;
-      }
-      if (this.isAlways(shard) && journal.safe() < journal.head()) {
-        if (stamps === NO_STAMPS) stamps = [];
-        stamps.push(shard, journal.head());
-      }
-    }
-    if (executor.touchedCount > 0)
-      for (let shard = 0; shard < this.journals.length; shard++)
-        if (this.journals[shard].enabled && this.journals[shard].undrained()) {
-          this.drainNeeded[shard] = 1;
-          drain = true;
-        }
     const wrote = executor.wrote;
-    executor.clearTouched();
-    if (reply.pos === start) {
-      if (drain) this.scheduleFlush();
-      return;
-    }
-    if (this.stagedCount === 0 && !drain && stamps === NO_STAMPS && sink.heldOutputs.length === 0) {
+    const stamps = executor.touchedCount === 0 ? NO_STAMPS : this.lookAtTouched();
+    if (reply.pos === start) return;
+    if (this.stagedCount === 0 && this.drainsNeeded === 0 && stamps === NO_STAMPS && sink.heldOutputs.length === 0) {
       if (sink.send(reply.buf, start, reply.pos)) reply.rewind(start);
       else reply.takeOver();
       return;
@@ -118,9 +100,50 @@ export class Outbox {
     this.stage(sink, start, stamps, wrote);
   }
 
+  /**
+   * Notes what must be drained before the batch's output leaves, and forgets what it touched. Returns pairs of shard and position
+   * that must be safe.
+   */
+  private lookAtTouched(): number[] {
+    const executor = this.executor;
+    let stamps = NO_STAMPS;
+    let enabled = false;
+    for (let i = 0; i < executor.touchedCount; i++) {
+      const shard = executor.touched[i];
+      const journal = this.journals[shard];
+      if (!journal.enabled) continue;
+      enabled = true;
+      if (journal.undrained()) this.needDrain(shard);
+      if (this.isAlways(shard) && journal.safe() < journal.head()) {
+        if (stamps === NO_STAMPS) stamps = [];
+        stamps.push(shard, journal.head());
+      }
+    }
+    executor.clearTouched();
+    // what stands in a touched journal behind the part of a transaction is lost with the transaction's other parts
+    if (enabled && this.journals[0].partsUndrained()) this.needAllDrained();
+    if (this.drainsNeeded > 0) this.scheduleFlush();
+    return stamps;
+  }
+
+  private needAllDrained(): void {
+    for (let shard = 0; shard < this.journals.length; shard++) {
+      const journal = this.journals[shard];
+      if (journal.enabled && journal.undrained()) this.needDrain(shard);
+    }
+  }
+
+  private needDrain(shard: number): void {
+    this.drainTo[shard] = -1;
+    if (this.drainNeeded[shard] !== 0) return;
+    this.drainNeeded[shard] = 1;
+    this.drainsNeeded++;
+  }
+
   private stage(sink: OutputSink, start: number, stamps: number[], wrote: boolean): void {
     const slot = this.stagedCount++;
     sink.stagedOutputs++;
+    sink.owedBytes += this.reply.pos - start;
     if (slot === this.staged.length) this.staged.push({ sink, start, end: this.reply.pos, stamps, wrote });
     else {
       const staged = this.staged[slot];
@@ -142,8 +165,9 @@ export class Outbox {
   /** Drains the journals that staged outputs depend on, then sends or holds these. */
   readonly flush = (): void => {
     this.scheduled = false;
-    if (!this.drain()) {
-      this.scheduleFlush();
+    const busy = this.drain();
+    if (busy >= 0) {
+      this.flushAfter(busy);
       return;
     }
     const refused = this.refusedByDisk();
@@ -153,6 +177,7 @@ export class Outbox {
       const { sink, start, end, wrote } = this.staged[i];
       const stamps = wrote && refused !== NO_STAMPS ? [...this.staged[i].stamps, ...refused] : this.staged[i].stamps;
       sink.stagedOutputs--;
+      sink.owedBytes -= end - start;
       if (sink.closed) continue;
       if (sink.heldOutputs.length > 0 || !this.areSafe(stamps)) this.hold(sink, start, end, stamps);
       else if (!sink.send(reply.buf, start, end)) reusable = false;
@@ -161,10 +186,7 @@ export class Outbox {
     this.stagedCount = 0;
     if (reusable) reply.rewind(0);
     else reply.takeOver();
-    for (let i = 0; i < count; i++) {
-      const sink = this.staged[i].sink;
-      if (sink.stagedOutputs === 0 && sink.heldOutputs.length === 0) sink.released();
-    }
+    for (let i = 0; i < count; i++) this.staged[i].sink.released();
   };
 
   /**
@@ -180,17 +202,39 @@ export class Outbox {
     return stamps;
   }
 
-  /** False: a journal could not be drained now; a broken disk does not hold the outputs of reads back. */
-  private drain(): boolean {
-    let done = true;
+  /**
+   * Writes what the staged outputs need. Returns a shard that another thread is writing, or -1 when all is written. A broken disk
+   * does not hold the outputs of reads back.
+   */
+  private drain(): number {
+    let busy = -1;
+    if (this.drainsNeeded === 0) return busy;
     for (let shard = 0; shard < this.drainNeeded.length; shard++) {
       if (this.drainNeeded[shard] === 0) continue;
       const journal = this.journals[shard];
-      if (journal.drain() && !journal.undrained()) this.drainNeeded[shard] = 0;
-      else if (this.diskBroken()) this.drainNeeded[shard] = 0;
-      else done = false;
+      if (journal.drain() || this.isWritten(journal, shard) || this.diskBroken()) {
+        this.drainNeeded[shard] = 0;
+        this.drainsNeeded--;
+      } else busy = shard;
     }
-    return done;
+    return busy;
+  }
+
+  /** Has another thread written what stood in the journal when this was first asked? It may never find the journal empty. */
+  private isWritten(journal: Journal, shard: number): boolean {
+    if (this.drainTo[shard] < 0) this.drainTo[shard] = journal.head();
+    return journal.written() >= this.drainTo[shard];
+  }
+
+  /** Flushes when the thread that writes this shard's journal has finished: until then this one sleeps, or serves others. */
+  private flushAfter(shard: number): void {
+    const free = this.journals[shard].whenDrainFree();
+    if (free === null) {
+      this.scheduleFlush();
+      return;
+    }
+    this.scheduled = true;
+    free.then(this.flush);
   }
 
   private areSafe(stamps: number[]): boolean {
@@ -203,6 +247,7 @@ export class Outbox {
 
   private hold(sink: OutputSink, start: number, end: number, stamps: number[]): void {
     sink.heldOutputs.push({ bytes: Buffer.from(this.reply.buf.subarray(start, end)), stamps });
+    sink.owedBytes += end - start;
     this.holders.add(sink);
     this.awaitSafe();
     // registered first, then looked again (R14): the positions may have moved meanwhile
@@ -232,13 +277,14 @@ export class Outbox {
       const queue = sink.heldOutputs;
       let sent = 0;
       while (sent < queue.length && (sink.closed || this.areSafe(queue[sent].stamps))) {
-        if (!sink.closed) sink.send(queue[sent].bytes, 0, queue[sent].bytes.length);
-        sent++;
+        const { bytes } = queue[sent++];
+        sink.owedBytes -= bytes.length;
+        if (!sink.closed) sink.send(bytes, 0, bytes.length);
       }
+      if (sent === 0) continue;
       queue.splice(0, sent);
-      if (queue.length > 0) continue;
-      this.holders.delete(sink);
-      if (sink.stagedOutputs === 0) sink.released();
+      if (queue.length === 0) this.holders.delete(sink);
+      sink.released();
     }
   }
 }

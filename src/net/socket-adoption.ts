@@ -32,6 +32,12 @@ function takeHandle(socket: net.Socket): object {
   return handle;
 }
 
+/** The system's number of a socket, -1 where it has none any more. */
+export function socketFd(socket: net.Socket): number {
+  const handle = (socket as unknown as HandleOwner)._handle as { readonly fd?: number } | null;
+  return handle?.fd ?? -1;
+}
+
 function wrap(handle: object, buffer: Buffer, onBytes: (bytes: number, buf: Uint8Array) => boolean): net.Socket {
   const options = { handle, onread: { buffer, callback: onBytes }, allowHalfOpen: true };
   return new net.Socket(options as unknown as net.SocketConstructorOpts);

@@ -44,6 +44,24 @@ function learnFrom(handle: WriteHandle): void {
   };
 }
 
+let lastBuf: Buffer | null = null;
+let lastStart = 0;
+let lastBytes: Buffer | null = null;
+
+/** Views of longer ranges are not remembered: they may keep a huge buffer alive. */
+const REMEMBERED_BYTES = 4096;
+
+/** A view of buf[start, end): the last one again where it fits, for short replies come in few lengths from the same place. */
+function viewOf(buf: Buffer, start: number, end: number): Buffer {
+  if (end - start > REMEMBERED_BYTES) return buf.subarray(start, end);
+  if (buf === lastBuf && start === lastStart && lastBytes !== null && lastBytes.length === end - start)
+    return lastBytes;
+  lastBuf = buf;
+  lastStart = start;
+  lastBytes = buf.subarray(start, end);
+  return lastBytes;
+}
+
 export class SocketWriter {
   /** Bytes that the kernel has not taken yet. */
   pendingBytes = 0;
@@ -58,6 +76,11 @@ export class SocketWriter {
     this.handle = handleOf(socket);
   }
 
+  /** As pendingBytes, but counts what the kernel has taken of an unfinished write; asks the system's library. */
+  get unsentBytes(): number {
+    return this.pendingBytes === 0 || this.handle === null ? this.pendingBytes : this.handle.writeQueueSize;
+  }
+
   /** Writes buf[start, end). True: the bytes are gone, the buffer may be used again. */
   write(buf: Buffer, start: number, end: number): boolean {
     const { handle, socket } = this;
@@ -65,7 +88,7 @@ export class SocketWriter {
     if (handle === null || RequestClass === null || socket.writableLength > 0) return this.writeStream(buf, start, end);
     const request = spare ?? new RequestClass();
     spare = null;
-    const bytes = buf.subarray(start, end);
+    const bytes = viewOf(buf, start, end);
     if (handle.writeBuffer(request, bytes) !== 0) {
       spare = request;
       socket.destroy();

@@ -25,7 +25,7 @@ export class Supervisor {
   readonly workers: Worker[] = [];
   private readonly parts: SupervisorParts;
   private readonly wishes = new Set<Wish>();
-  private ending = false;
+  private journalMayEnd = false;
 
   constructor(parts: SupervisorParts) {
     this.parts = parts;
@@ -39,23 +39,28 @@ export class Supervisor {
     });
     this.workers.push(worker);
     worker.on('message', (message: FromWorker) => this.dispatch(message, start.worker));
-    this.watch(worker, `worker ${start.worker}`);
+    this.watch(worker, `worker ${start.worker}`, () => false);
   }
 
-  /** Reports the death of any thread. */
-  watch(worker: Worker, name: string): void {
+  /** A thread of the journal; these end by themselves, with code 0, once they were told to. */
+  watchJournal(worker: Worker, name: string): void {
+    this.watch(worker, name, () => this.journalMayEnd);
+  }
+
+  /** Reports the death of any thread, at any time: workers serve until the process is gone. */
+  private watch(worker: Worker, name: string, mayEnd: () => boolean): void {
     worker.on('error', (error: unknown) => {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       this.parts.onDeath(`${name} failed: ${text}`);
     });
     worker.on('exit', (code) => {
-      if (!this.ending) this.parts.onDeath(`${name} ended with code ${code}`);
+      if (code !== 0 || !mayEnd()) this.parts.onDeath(`${name} ended with code ${code}`);
     });
   }
 
-  /** From now on threads may end. */
-  expectEnd(): void {
-    this.ending = true;
+  /** From now on the journal's threads may end. */
+  expectJournalEnd(): void {
+    this.journalMayEnd = true;
   }
 
   send(worker: number, message: ToWorker): void {

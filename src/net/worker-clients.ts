@@ -6,7 +6,7 @@ import type { ClientRecords } from '../admin/client-records.ts';
 import { COUNTER } from '../admin/server-counters.ts';
 import { type ServerContext, Session } from '../dispatch/session.ts';
 import { Connection, type ConnectionThread } from './connection.ts';
-import { adoptSocket } from './socket-adoption.ts';
+import { adoptSocket, socketFd } from './socket-adoption.ts';
 
 const TOO_MANY = '-ERR max number of clients reached\r\n';
 
@@ -17,7 +17,6 @@ export class WorkerClients {
   private readonly thread: ConnectionThread;
   private readonly counters: Float64Array;
   private readonly readBuffer: Buffer | null;
-  private readonly nextId: () => number;
   private readonly finished: () => void;
 
   constructor(parts: {
@@ -25,7 +24,6 @@ export class WorkerClients {
     thread: ConnectionThread;
     counters: Float64Array;
     readBuffer: Buffer | null;
-    nextId: () => number;
     /** A connection of this worker has ended. */
     finished: () => void;
   }) {
@@ -34,21 +32,16 @@ export class WorkerClients {
     this.thread = parts.thread;
     this.counters = parts.counters;
     this.readBuffer = parts.readBuffer;
-    this.nextId = parts.nextId;
     this.finished = parts.finished;
-  }
-
-  get count(): number {
-    return this.connections.size;
   }
 
   /** Takes over a fresh socket. `unixPath` is the listening path of a Unix socket, '' for TCP. */
   adopt(socket: Socket, unixPath: string): void {
     const addr = unixPath === '' ? addressText(socket.remoteAddress, socket.remotePort) : `${unixPath}:0`;
     const laddr = unixPath === '' ? addressText(socket.localAddress, socket.localPort) : `${unixPath}:0`;
-    const id = this.nextId();
+    const id = this.records.nextId();
     const nowMs = this.server.nowMs();
-    const record = this.records.open({ id, addr, laddr, fd: -1, nowMs, isUnixSocket: unixPath !== '' });
+    const record = this.records.open({ id, addr, laddr, fd: socketFd(socket), nowMs, isUnixSocket: unixPath !== '' });
     if (record < 0) {
       this.counters[COUNTER.connectionsRejected]++;
       socket.on('error', () => socket.destroy());
@@ -81,8 +74,9 @@ export class WorkerClients {
     return this.connections.get(id) ?? null;
   }
 
-  /** Closes the connections whose kill word is set; called when this worker was rung. */
+  /** Closes the connections that somebody wants closed; called whenever this worker was rung, nearly always for something else. */
   closeKilled(): void {
+    if (!this.records.takeKillWanted()) return;
     for (const connection of this.connections.values()) {
       if (this.records.killWanted(connection.session.record)) connection.close();
     }
@@ -93,26 +87,15 @@ export class WorkerClients {
     for (const connection of this.connections.values()) connection.end();
   }
 
-  destroyAll(): void {
-    for (const connection of [...this.connections.values()]) connection.close();
-  }
-
   /** True while outputs are staged or held. */
   get owesOutput(): boolean {
     for (const connection of this.connections.values()) if (connection.owesOutput) return true;
     return false;
   }
 
-  /** Closes clients that were idle longer than the setting `timeout`, and notes the sizes of buffers; a few times a second. */
+  /** What only time brings about: see Connection.sweep. `timeoutSeconds` is the setting `timeout`. */
   sweep(nowMs: number, timeoutSeconds: number): void {
-    for (const connection of this.connections.values()) {
-      const { session } = connection;
-      if (timeoutSeconds > 0 && !session.parked && nowMs - session.nowMs > timeoutSeconds * 1000) {
-        connection.close();
-        continue;
-      }
-      this.records.buffers(session.record, connection.inputBytes, connection.outputBytes, connection.memoryBytes);
-    }
+    for (const connection of this.connections.values()) connection.sweep(nowMs, timeoutSeconds);
   }
 }
 

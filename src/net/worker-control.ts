@@ -26,6 +26,7 @@ export class WorkerControl implements Control {
     this.access = access;
     this.settings = settings;
     this.journal = new JournalControl(start.journal);
+    access.heartbeats.attachProgress(start.thread);
   }
 
   private send(message: FromWorker): void {

@@ -1,40 +1,129 @@
-/** Replays a shard's journal files into memory: the commands run as they did, without a client, a gate and a journal. */
+/**
+ * A worker's part in the start: it checks and replays the journal files of the shards it owns, in slices between which its event
+ * loop turns, so that clients are told LOADING and INFO works. Replayed commands run as they did, without a client, a gate and a
+ * journal.
+ */
 import { COMMANDS } from '../commands/command-table.ts';
 import { DONE, type Executor } from '../dispatch/executor.ts';
+import { systemClock } from '../env/clock.ts';
 import { systemFiles } from '../env/files.ts';
-import type { ReplayRequest } from '../messages/thread-messages.ts';
-import { replayShard as replayFiles } from '../persistence/replay.ts';
+import type { FromWorker, ReplayRequest } from '../messages/thread-messages.ts';
+import { DataSetError } from '../persistence/data-set.ts';
+import type { ScanOrder } from '../persistence/recovery.ts';
+import { replaySteps } from '../persistence/replay.ts';
+import { DamageError, scanSteps } from '../persistence/scan.ts';
 import type { Args } from '../resp/args.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
-import { STATE } from '../shard/world.ts';
+import { noteLoaded } from '../shard/load-progress.ts';
+import type { ShardAccess } from '../shard/shard-access.ts';
+import { PROCESS_BITS } from '../shard/world.ts';
 
 const MINUS = 45;
+const SLICE_MS = 5;
+const MICROS_PER_MS = 1000;
 
-/** Replays one shard with `executor`, which must not journal; returns the number of records. Throws on a record that fails. */
-export function replayShard(executor: Executor, request: ReplayRequest): number {
-  const reply = new ReplyWriter();
-  executor.gateBits = STATE.loading;
-  let records = 0;
-  replayFiles(systemFiles, request.files, {
-    apply(db: number, args: Args): void {
-      const row = COMMANDS.lookup(args);
-      if (row === null || row.run === null)
-        throw new Error(`the journal of shard ${request.shard} holds ${args.text(0)}`);
-      const shard = executor.routeReplay(row, args, db, request.shard);
-      if (shard !== request.shard)
-        throw new Error(`the journal of shard ${request.shard} holds a key of shard ${shard}`);
-      if (executor.execute(row, args, reply, db, true) !== DONE)
-        throw new Error(`shard ${request.shard} is not free to be loaded`);
-      if (reply.pos > 0 && reply.buf[0] === MINUS) {
-        throw new Error(
-          `replaying ${args.text(0)} in shard ${request.shard}: ${reply.buf.toString('latin1', 1, reply.pos)}`,
-        );
+export interface WorkerLoadParts {
+  access: ShardAccess;
+  send: (message: FromWorker) => void;
+  /** A bug showed: ends the process. */
+  fail: (error: unknown) => never;
+  /** An executor that does not journal and for which no time has passed. */
+  makeExecutor: () => Executor;
+  /** Setting key-load-delay: microseconds to wait after each record. */
+  delayMicros: () => number;
+}
+
+/** Work in steps; what it returns is told to the acceptor. */
+type Job = Generator<void, FromWorker, void>;
+
+export class WorkerLoad {
+  private readonly parts: WorkerLoadParts;
+  private readonly jobs: Job[] = [];
+  private delayMicros = 0;
+  private readonly napWord = new Int32Array(new SharedArrayBuffer(4));
+
+  constructor(parts: WorkerLoadParts) {
+    this.parts = parts;
+  }
+
+  /** Checks a shard's files; then says `scanned` or `load-failed`. */
+  scan(order: ScanOrder): void {
+    this.begin(this.scanJob(order));
+  }
+
+  /** Replays a shard's files; then says `replayed` or `load-failed`. */
+  replay(request: ReplayRequest): void {
+    this.begin(this.replayJob(request));
+  }
+
+  private begin(job: Job): void {
+    this.jobs.push(job);
+    if (this.jobs.length === 1) setImmediate(this.slice);
+  }
+
+  private readonly slice = (): void => {
+    const endMs = systemClock.steadyMs() + SLICE_MS;
+    this.delayMicros = this.parts.delayMicros();
+    try {
+      while (this.jobs.length > 0 && systemClock.steadyMs() < endMs) {
+        const step = this.jobs[0].next();
+        if (!step.done) continue;
+        this.jobs.shift();
+        this.parts.send(step.value);
       }
-      reply.rewind(0);
-      records++;
-    },
-    progress() {},
-  });
-  executor.clearTouched();
-  return records;
+    } catch (error) {
+      if (!isOfTheData(error)) this.parts.fail(error);
+      this.parts.send({ kind: 'load-failed', message: error.message });
+      return;
+    }
+    if (this.jobs.length > 0) setImmediate(this.slice);
+  };
+
+  private *scanJob({ shard, shards, files }: ScanOrder): Job {
+    return { kind: 'scanned', result: yield* scanSteps(systemFiles, files, shard, shards) };
+  }
+
+  private *replayJob({ shard, files }: ReplayRequest): Job {
+    const executor = this.parts.makeExecutor();
+    const reply = new ReplyWriter();
+    const header = this.parts.access.headers[shard];
+    let commands = 0;
+    yield* replaySteps(systemFiles, files, {
+      apply: (db, args) => {
+        if (!this.apply(executor, shard, db, args, reply)) return false;
+        commands++;
+        return true;
+      },
+      progress: (bytes) => noteLoaded(header, bytes),
+    });
+    executor.clearTouched();
+    return { kind: 'replayed', shard, commands };
+  }
+
+  /** Runs one record. False: somebody has the shard's latch, or changes the state of the server; it may be tried again. */
+  private apply(executor: Executor, own: number, db: number, args: Args, reply: ReplyWriter): boolean {
+    const row = COMMANDS.lookup(args);
+    if (row === null || row.run === null) throw new ReplayError(`the journal of shard ${own} holds ${args.text(0)}`);
+    const shard = executor.routeReplay(row, args, db, own);
+    if (shard !== own) throw new ReplayError(`the journal of shard ${own} holds a key of shard ${shard}`);
+    executor.gateBits = this.parts.access.stateBits() & PROCESS_BITS;
+    if (executor.execute(row, args, reply, db, true) !== DONE) return false;
+    if (reply.pos > 0 && reply.buf[0] === MINUS) {
+      throw new ReplayError(
+        `replaying ${args.text(0)} in shard ${own}: ${reply.buf.toString('latin1', 1, reply.pos).trimEnd()}`,
+      );
+    }
+    reply.rewind(0);
+    if (this.delayMicros > 0) Atomics.wait(this.napWord, 0, 0, this.delayMicros / MICROS_PER_MS);
+    return true;
+  }
+}
+
+/** A record that cannot be what this server wrote. */
+class ReplayError extends Error {}
+
+/** Is it the data, or the disk, that is to blame? */
+function isOfTheData(error: unknown): error is Error {
+  if (error instanceof DamageError || error instanceof DataSetError || error instanceof ReplayError) return true;
+  return error instanceof Error && 'syscall' in error;
 }

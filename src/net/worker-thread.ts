@@ -14,6 +14,7 @@ import { COUNTER_NAMES } from '../admin/server-counters.ts';
 import { ServerSamples } from '../admin/server-samples.ts';
 import { SettingsStore } from '../admin/settings-store.ts';
 import { enumWord } from '../admin/settings-table.ts';
+import { clientLine } from '../commands/client-text.ts';
 import { readSizeLimits } from '../commands/size-limits-setting.ts';
 import { Dispatcher } from '../dispatch/dispatcher.ts';
 import { Executor } from '../dispatch/executor.ts';
@@ -27,25 +28,33 @@ import { Journal } from '../journal/journal.ts';
 import type { FromWorker, ThreadStart, ToWorker } from '../messages/thread-messages.ts';
 import { Args } from '../resp/args.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
-import { ownedShards, ShardAccess } from '../shard/shard-access.ts';
+import { loadProgress } from '../shard/load-progress.ts';
+import { ShardAccess } from '../shard/shard-access.ts';
 import { FIRST_WORKER, PROCESS } from '../shard/world.ts';
 import type { Connection, ConnectionThread } from './connection.ts';
+import { newConnectionLimits, readConnectionLimits } from './connection-limits.ts';
+import { reportAcceptErrors } from './listener.ts';
 import { Outbox } from './outbox.ts';
 import { READ_BUFFER_BYTES } from './socket-adoption.ts';
 import { WorkerClients } from './worker-clients.ts';
 import { WorkerControl } from './worker-control.ts';
-import { replayShard } from './worker-replay.ts';
+import { WorkerLoad } from './worker-replay.ts';
 
 /** A message through a ring carries one command or one reply; both are bounded by the longest value. */
 export const MAX_RING_MESSAGE_BYTES = 1 << 30;
-const UPKEEP_INTERVAL_MS = 100;
+/** Waiting units are looked at so often even where no bell rang, and the thread shows that it lives. */
+const TICK_MS = 100;
 const SWEEP_EVERY_TICKS = 10;
+/** Another worker takes over the upkeep of a shard whose owner has not turned its event loop for so long (R30). */
+const ABANDONED_AFTER_MS = 1000;
 
 class WorkerThread implements ConnectionThread {
   readonly dispatcher: Dispatcher;
   readonly outbox: Outbox;
   readonly reply = new ReplyWriter();
   readonly args = new Args();
+  readonly limits = newConnectionLimits();
+  readonly records: ClientRecords;
   readonly counters: Float64Array;
   private readonly start: ThreadStart;
   private readonly port: MessagePort;
@@ -58,13 +67,16 @@ class WorkerThread implements ConnectionThread {
   private readonly control: WorkerControl;
   private unixServer: net.Server | null = null;
   private stopping = false;
+  /** The shutdown gives up what waits for the disk. */
+  private hurried = false;
+  private readonly load: WorkerLoad;
   private settingsEpoch = -1;
   private maxMemory = 0;
-  private bulkLimit = 0;
-  private inputLimit = 0;
   private idleTimeout = 0;
   private ticks = 0;
   private upkeepScheduled = false;
+  private upkeepHz = 0;
+  private upkeepTimer: NodeJS.Timeout | undefined;
 
   constructor(start: ThreadStart, port: MessagePort) {
     this.start = start;
@@ -78,6 +90,7 @@ class WorkerThread implements ConnectionThread {
     const unit = new Unit(access.spaces, journals, this.counters, this.args, this.reply, random32);
     this.control = new WorkerControl(start, port, access, this.settings);
     this.executor = new Executor({ ...this.executorParts(), unit });
+    this.records = new ClientRecords(start.clients, worker);
     this.server = this.makeContext(counters, journals);
     this.outbox = new Outbox({
       reply: this.reply,
@@ -106,7 +119,9 @@ class WorkerThread implements ConnectionThread {
       unit,
       latches: access.latches,
       headers: access.headers,
-      owned: ownedShards(worker, world.workers, world.shards.length),
+      owns: (shard) => shard % world.workers === worker,
+      isAbandoned: (shard, nowMs) =>
+        access.heartbeats.ageMs(FIRST_WORKER + (shard % world.workers), nowMs) > ABANDONED_AFTER_MS,
       process: access.process,
       args: this.args,
       reply: this.reply,
@@ -117,8 +132,14 @@ class WorkerThread implements ConnectionThread {
       thread: this,
       counters: this.counters,
       readBuffer: start.staticReader ? Buffer.allocUnsafeSlow(READ_BUFFER_BYTES) : null,
-      nextId: () => Atomics.add(access.process, PROCESS.nextClientId, 1) + 1,
       finished: () => Atomics.add(access.process, PROCESS.finished + start.thread, 1),
+    });
+    this.load = new WorkerLoad({
+      access,
+      send: (message) => this.send(message),
+      fail: (error) => this.control.die(error),
+      makeExecutor: () => this.replayExecutor(),
+      delayMicros: () => this.settings.number('key-load-delay'),
     });
     this.refreshSettings();
   }
@@ -127,7 +148,7 @@ class WorkerThread implements ConnectionThread {
   run(): void {
     this.port.on('message', (message: ToWorker) => this.onMessage(message));
     this.access.doorbells[this.start.thread].listen(() => this.onRing());
-    setInterval(() => this.tick(), UPKEEP_INTERVAL_MS);
+    setInterval(() => this.tick(), TICK_MS);
     this.send({ kind: 'ready' });
   }
 
@@ -156,7 +177,7 @@ class WorkerThread implements ConnectionThread {
     const { identity, world } = start;
     return {
       settings: this.settings,
-      clients: new ClientRecords(start.clients, start.worker),
+      clients: this.records,
       commandStats: new CommandStats(start.commandStats, start.worker),
       errorStats: new ErrorStats(start.errorStats, start.worker),
       counters,
@@ -178,6 +199,7 @@ class WorkerThread implements ConnectionThread {
       get loading() {
         return (access.stateBits() & 1) !== 0;
       },
+      loadProgress: () => loadProgress(access.headers),
       diskBroken: () => this.control.diskBroken(),
       clockMicros: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),
       nowMs: systemClock.wallMs,
@@ -195,25 +217,14 @@ class WorkerThread implements ConnectionThread {
     return now;
   }
 
-  queryBufferLimit(): number {
-    return this.inputLimit;
-  }
-
-  maxBulkBytes(): number {
-    return this.bulkLimit;
-  }
-
   forget(connection: Connection): void {
     this.clients.forget(connection);
   }
 
-  noteBatch(connection: Connection, nowMs: number): void {
-    const { session } = connection;
-    this.server.clients.touch(session.record, nowMs, session.lastRow, session.db);
-  }
-
-  log(text: string): void {
-    this.control.log(text);
+  logClosing({ session }: Connection, before: string, after: string): void {
+    const info = this.records.read(session.record);
+    const line = info === null ? `id=${session.id}` : clientLine(info, session.nowMs);
+    this.control.logAt('warning', before + line + after);
   }
 
   // ---- turns of the event loop ----
@@ -223,12 +234,13 @@ class WorkerThread implements ConnectionThread {
     this.settingsEpoch = settings.epoch;
     readSizeLimits(settings, this.access.limits);
     this.maxMemory = settings.number('maxmemory');
+    this.executor.maxMemoryBytes = this.maxMemory;
     this.dispatcher.memoryBounded = this.maxMemory > 0;
-    this.bulkLimit = settings.number('proto-max-bulk-len');
-    this.inputLimit = settings.number('client-query-buffer-limit');
+    this.setUpkeepRate(settings.number('hz'));
+    readConnectionLimits(settings, this.limits);
     this.idleTimeout = settings.number('timeout');
     this.dispatcher.ringMode = enumWord('cross-shard', settings.number('cross-shard')) === 'ring';
-    this.executor.unit.maxBulkBytes = this.bulkLimit;
+    this.executor.unit.maxBulkBytes = this.limits.bulkBytes;
   }
 
   private onRing(): boolean {
@@ -240,9 +252,15 @@ class WorkerThread implements ConnectionThread {
 
   private tick(): void {
     const now = this.readClock();
-    this.runUpkeep(now);
     this.dispatcher.poll();
     if (++this.ticks % SWEEP_EVERY_TICKS === 0) this.clients.sweep(now, this.idleTimeout);
+  }
+
+  private setUpkeepRate(hz: number): void {
+    if (hz === this.upkeepHz) return;
+    this.upkeepHz = hz;
+    clearInterval(this.upkeepTimer);
+    this.upkeepTimer = setInterval(() => this.runUpkeep(this.readClock()), 1000 / hz);
   }
 
   private readonly runUpkeep = (now: number): void => {
@@ -298,8 +316,11 @@ class WorkerThread implements ConnectionThread {
       case 'listen-unix':
         this.listenUnix(message.path, message.mode);
         return;
+      case 'scan':
+        this.load.scan(message.order);
+        return;
       case 'replay':
-        this.send({ kind: 'replayed', shard: message.shard, commands: replayShard(this.replayExecutor(), message) });
+        this.load.replay(message);
         return;
       case 'answer': {
         const session = this.clients.bySession(message.session)?.session;
@@ -307,7 +328,7 @@ class WorkerThread implements ConnectionThread {
         return;
       }
       case 'stop':
-        this.stop();
+        this.stop(message.now);
     }
   }
 
@@ -318,6 +339,8 @@ class WorkerThread implements ConnectionThread {
     );
     server.once('error', (error) => this.send({ kind: 'listen-failed', message: error.message }));
     server.listen(path, () => {
+      server.removeAllListeners('error');
+      reportAcceptErrors(server, (text) => this.control.logAt('warning', text));
       if (mode !== 0) chmodSync(path, mode);
       this.unixServer = server;
       this.send({ kind: 'listening' });
@@ -325,15 +348,17 @@ class WorkerThread implements ConnectionThread {
   }
 
   /** Clean shutdown: nothing new is read, everything owed leaves, then the connections end. */
-  private stop(): void {
+  private stop(now: boolean): void {
+    this.hurried = this.hurried || now;
     if (this.stopping) return;
     this.stopping = true;
     this.unixServer?.close();
-    this.finishStopping();
+    setImmediate(this.finishStopping);
   }
 
   private readonly finishStopping = (): void => {
-    if (this.clients.owesOutput) {
+    // what waits for a broken disk would wait for ever
+    if (this.clients.owesOutput && !this.hurried && !this.control.diskBroken()) {
       setImmediate(this.finishStopping);
       return;
     }

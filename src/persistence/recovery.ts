@@ -38,12 +38,26 @@ export class TruncatedError extends Error {}
 
 /** Steps 1 and 2. Throws DamageError, LostSafeDataError, TruncatedError, the system's errors: the server must not start. */
 export function recoverShards(place: Place, dataSet: DataSet, options: RecoveryOptions): RecoveredShard[] {
-  const scans: ScanResult[] = [];
-  for (let shard = 0; shard < dataSet.shards; shard++) {
-    const files = shardFiles(place, shard, readShardManifest(place, shard));
-    scans.push(scanShard(place.files, files, shard, dataSet.shards));
-  }
+  const scans = scanOrders(place, dataSet).map(({ shard, shards, files }) =>
+    scanShard(place.files, files, shard, shards),
+  );
   return cutShards(place, scans, options);
+}
+
+/** What has to be scanned before a data set can be cut: a shard each, in any order, on any thread. Plain data. */
+export interface ScanOrder {
+  shard: number;
+  shards: number;
+  files: ShardFile[];
+}
+
+/** One order per shard, ascending. Throws DamageError. */
+export function scanOrders(place: Place, { shards }: DataSet): ScanOrder[] {
+  return Array.from({ length: shards }, (_, shard) => ({
+    shard,
+    shards,
+    files: shardFiles(place, shard, readShardManifest(place, shard)),
+  }));
 }
 
 /** The second half of recoverShards, for callers that scanned on several threads. `scans` by shard. */

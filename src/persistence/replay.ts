@@ -11,10 +11,17 @@ const READ_BYTES = 1024 * 1024;
 const HASH = 35;
 const LF = 10;
 const MAX_BULK_BYTES = 2 ** 31 - 1;
+/** Records between two steps. */
+const RECORDS_PER_STEP = 16;
+/** Outcome of a record that could not be applied now. */
+const LATER = -100;
 
 export interface ReplayHandler {
-  /** One record: `args` in database `db`, valid during the call. SELECT, MULTI and EXEC do not arrive here. */
-  apply(db: number, args: Args): void;
+  /**
+   * One record: `args` in database `db`, valid during the call. SELECT, MULTI and EXEC do not arrive here. False: it cannot be
+   * applied now and comes again, after a step.
+   */
+  apply(db: number, args: Args): boolean;
   /** So many more bytes of files are behind us; called now and then. */
   progress(bytes: number): void;
 }
@@ -25,10 +32,19 @@ export function replayShard(
   shardFiles: readonly { path: string; end: number }[],
   handler: ReplayHandler,
 ): void {
+  for (const _ of replaySteps(files, shardFiles, handler));
+}
+
+/** The same in steps of a few records each, for threads that have other work as well. */
+export function* replaySteps(
+  files: Files,
+  shardFiles: readonly { path: string; end: number }[],
+  handler: ReplayHandler,
+): Generator<void, void, void> {
   for (const { path, end } of shardFiles) {
     const fd = files.open(path, OPEN.read);
     try {
-      new FileReplay(files, fd, path, Math.min(end, files.size(fd)), handler).run();
+      yield* new FileReplay(files, fd, path, Math.min(end, files.size(fd)), handler).steps();
     } finally {
       files.close(fd);
     }
@@ -47,6 +63,8 @@ class FileReplay {
   /** File offset of buf[0], and bytes in buf. */
   private base = 0;
   private filled = 0;
+  /** Bytes of the file that the handler knows to be replayed. */
+  private reported = 0;
   private db = 0;
 
   constructor(files: Files, fd: number, path: string, size: number, handler: ReplayHandler) {
@@ -59,14 +77,20 @@ class FileReplay {
     this.reader.maxBulkBytes = MAX_BULK_BYTES;
   }
 
-  run(): void {
+  *steps(): Generator<void, void, void> {
     let at = 0;
     let needed = 1;
+    let records = 0;
     while (this.refill(at, needed)) {
       at = 0;
       needed = 1;
       while (at < this.filled) {
         const next = this.buf[at] === HASH ? this.skipLine(at) : this.record(at);
+        if (next === LATER || ++records % RECORDS_PER_STEP === 0) {
+          this.report(at);
+          yield;
+        }
+        if (next === LATER) continue;
         if (next === NEED_MORE) {
           needed = Math.max(this.filled - at + 1, this.buf[at] === HASH ? 0 : this.reader.needBytes);
           break;
@@ -79,7 +103,7 @@ class FileReplay {
   /** Moves what is left from `at` to the front and reads on, until `needed` bytes are there. False: the file is done. */
   private refill(at: number, needed: number): boolean {
     const left = this.filled - at;
-    this.handler.progress(at);
+    this.report(at);
     this.base += at;
     if (this.base === this.size) return false;
     if (this.base + needed > this.size) throw new DamageError(this.path, this.base, 'the last record is cut short');
@@ -91,6 +115,12 @@ class FileReplay {
     if (this.filled < left + want)
       throw new DamageError(this.path, this.base, 'the file became shorter while it was read');
     return true;
+  }
+
+  /** Tells how far the file is replayed: to byte `at` of the buffer. */
+  private report(at: number): void {
+    this.handler.progress(this.base + at - this.reported);
+    this.reported = this.base + at;
   }
 
   private skipLine(at: number): number {
@@ -117,7 +147,6 @@ class FileReplay {
           return next;
         }
     }
-    this.handler.apply(this.db, args);
-    return next;
+    return this.handler.apply(this.db, args) ? next : LATER;
   }
 }

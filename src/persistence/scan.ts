@@ -9,6 +9,7 @@
  * sector of zeros in the batch that does not check), all of it behind the last safe position, is a torn tail as well.
  */
 import { crc32 } from 'node:zlib';
+import { showProgress } from '../../native-free-shm/heartbeats.ts';
 import { type Files, OPEN } from '../env/files.ts';
 import { type BatchHeader, HEADER_WORD, headerCrc, MAX_HEADER_BYTES, parseHeader } from '../journal/batch-header.ts';
 import { MAX_FILE_LINE_BYTES, parseFileLine, parseMarks } from './aof-lines.ts';
@@ -65,6 +66,21 @@ export interface ScanResult {
 
 /** Scans the files of a shard: the base, if any, then the increments in order. Throws DamageError, and the system's errors. */
 export function scanShard(files: Files, shardFiles: ShardFile[], shard: number, shards: number): ScanResult {
+  const steps = scanSteps(files, shardFiles, shard, shards);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    showProgress();
+  }
+}
+
+/** The same in steps of one batch each, for threads that have other work as well. */
+export function* scanSteps(
+  files: Files,
+  shardFiles: ShardFile[],
+  shard: number,
+  shards: number,
+): Generator<void, ScanResult, void> {
   const result: ScanResult = {
     shard,
     files: shardFiles,
@@ -77,14 +93,14 @@ export function scanShard(files: Files, shardFiles: ShardFile[], shard: number, 
     parts: [],
     tornBytes: 0,
   };
-  shardFiles.forEach((file, index) => {
+  for (const [index, file] of shardFiles.entries()) {
     const fd = files.open(file.path, OPEN.read);
     try {
-      new FileScan(files, fd, file, result, shards, index === shardFiles.length - 1).run();
+      yield* new FileScan(files, fd, file, result, shards, index === shardFiles.length - 1).steps();
     } finally {
       files.close(fd);
     }
-  });
+  }
   return result;
 }
 
@@ -108,7 +124,7 @@ class FileScan {
     this.isLast = isLast;
   }
 
-  run(): void {
+  *steps(): Generator<void, void, void> {
     const { result, file } = this;
     this.firstLine();
     if (this.isLast) {
@@ -116,7 +132,7 @@ class FileScan {
       result.salt = this.salt;
       for (const part of result.parts) part.offset = -1;
     }
-    while (this.offset < this.window.size && this.batch());
+    while (this.offset < this.window.size && this.batch()) yield;
     if (file.isBase) {
       if (!this.sealed) throw this.damage('a base file without its end');
       return;

@@ -283,6 +283,38 @@ export class ReplyWriter {
     this.headerBefore(mark, this.resp === 2 ? STAR : TILDE, count);
   }
 
+  /**
+   * Puts `count` bulk strings into what was written: bytes sources[i][starts[i], ends[i]) in front of what stands at places[i].
+   * Places ascend. What stands behind a place moves, so marks behind places[0] are void.
+   */
+  insertBulks(
+    count: number,
+    places: readonly number[],
+    sources: readonly Buffer[],
+    starts: readonly number[],
+    ends: readonly number[],
+  ): void {
+    let bytes = 0;
+    for (let i = 0; i < count; i++) bytes += bulkBytes(ends[i] - starts[i]);
+    this.room(bytes);
+    const { buf } = this;
+    let end = this.pos;
+    const newEnd = end + bytes;
+    let to = newEnd;
+    for (let i = count - 1; i >= 0; i--) {
+      const length = ends[i] - starts[i];
+      const tail = end - places[i];
+      buf.copyWithin(to - tail, places[i], end);
+      end = places[i];
+      to -= tail + bulkBytes(length);
+      this.pos = to;
+      this.header(DOLLAR, length);
+      sources[i].copy(buf, this.pos, starts[i], ends[i]);
+      this.endLine(this.pos + length);
+    }
+    this.pos = newEnd;
+  }
+
   // ---- the buffer
 
   /** Where the next reply begins: for `rewind`, and as the start of a range of `buf`. */
@@ -419,6 +451,11 @@ export class ReplyWriter {
     this.buf[this.pos] = UNDERSCORE;
     this.endLine(this.pos + 1);
   }
+}
+
+/** Bytes of a bulk string with `length` bytes: type, length, line end, payload, line end. */
+function bulkBytes(length: number): number {
+  return 5 + integerBytes(length) + length;
 }
 
 /** The byte as it may stand inside a line. */

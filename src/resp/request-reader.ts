@@ -56,7 +56,7 @@ export class RequestReader {
   authenticated = true;
   /** After PROTOCOL_ERROR: the text, without the error code. */
   error = '';
-  /** After NEED_MORE: bytes from the frame's first that it has at least, for one allocation of the right size. */
+  /** After NEED_MORE: bytes from the frame's first that it has at least, for one allocation of the right size; else 0. */
   needBytes = 0;
 
   // State of a frame that is cut; offsets from its first byte.
@@ -140,17 +140,6 @@ export class RequestReader {
     return p;
   }
 
-  /** Forgets a frame that is half read: the caller goes back to an earlier position. */
-  restart(): void {
-    this.kind = KIND_NONE;
-    this.ranges = NO_RANGES;
-  }
-
-  /** True while a frame is half read. */
-  get midFrame(): boolean {
-    return this.kind !== KIND_NONE;
-  }
-
   /** First bytes of something that the fast road does not take. */
   private begin(buf: Buffer, pos: number, end: number, args: Args): number {
     if (pos >= end) {
@@ -185,6 +174,7 @@ export class RequestReader {
   }
 
   private resume(buf: Buffer, pos: number, end: number, args: Args): number {
+    this.needBytes = 0;
     return this.kind === KIND_INLINE ? this.inline(buf, pos, end, args) : this.multibulk(buf, pos, end, args);
   }
 

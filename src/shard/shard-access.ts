@@ -60,10 +60,3 @@ export class ShardAccess {
     this.doorbells[FIRST_WORKER + worker].ring();
   }
 }
-
-/** Shards that a worker owns: dealt out in turn. */
-export function ownedShards(worker: number, workers: number, shards: number): number[] {
-  const owned: number[] = [];
-  for (let shard = worker; shard < shards; shard += workers) owned.push(shard);
-  return owned;
-}

@@ -23,8 +23,6 @@ export const PROCESS = {
   state: 0,
   /** 1 while DEBUG SET-ACTIVE-EXPIRE 0 is in force. */
   expiryPaused: 2,
-  /** Process-wide source of client ids. */
-  nextClientId: 3,
   /** Turn of units that could not get their latches (R2). */
   turn: 16,
   /** One doorbell per thread number. */

@@ -73,6 +73,25 @@ export function singleKeyCommand(keys: readonly string[]): Race['command'] {
   };
 }
 
+/** The same with values so long that their bytes move outside the latch. */
+export function longValueCommand(keys: readonly string[], valueBytes: number): Race['command'] {
+  let tokens = 0;
+  return (roll) => {
+    const key = keys[roll(keys.length)];
+    const value = `t${tokens++}:`.padEnd(valueBytes, String(tokens % 10));
+    const choices: Command[] = [
+      ['GET', key],
+      ['GET', key],
+      ['SET', key, value],
+      ['SETNX', key, value],
+      ['GETSET', key, value],
+      ['APPEND', key, 'x'],
+      ['GETDEL', key],
+    ];
+    return choices[roll(choices.length)];
+  };
+}
+
 /** Counters: every lost or doubled change shows in the numbers, however deep the pipelines are. */
 export function counterCommand(keys: readonly string[]): Race['command'] {
   return (roll) => {

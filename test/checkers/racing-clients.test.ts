@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serverUnderTest } from '../server/server-command.ts';
 import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
-import { counterCommand, groupCommand, race, singleKeyCommand } from './concurrent-clients.ts';
+import { counterCommand, groupCommand, longValueCommand, race, singleKeyCommand } from './concurrent-clients.ts';
 import { expectLinearizable } from './history.ts';
 import { type GroupRead, lostTokens, tornReads } from './torn-reads.ts';
 
@@ -13,6 +13,7 @@ const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 4);
 const SEED = Number(process.env['RACE_SEED'] ?? Date.now() % 1_000_000);
 /** Without two operations at once nothing was tested. */
 const LEAST_OVERLAPS = 50;
+const LONG_VALUE_BYTES = 200_000;
 
 const servers = new ServerGroup();
 afterAll(() => servers.removeAll());
@@ -32,6 +33,16 @@ describe.each(shapes)(`$workers workers, cross-shard $crossShard (seed ${SEED})`
       const keys = [1, 2, 3].map((n) => `single:${round}:${n}`);
       const plan = { clients: 6, pipelines: 40, depth: 4, seed: SEED + round, command: singleKeyCommand(keys) };
       const { operations } = await race(server, plan);
+      expect(overlaps(operations)).toBeGreaterThan(LEAST_OVERLAPS);
+      expectLinearizable(operations);
+    }
+  });
+
+  test('commands on long values, which are copied outside the latches, are linearizable', async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const keys = [1, 2].map((n) => `long:${round}:${n}`);
+      const command = longValueCommand(keys, LONG_VALUE_BYTES);
+      const { operations } = await race(server, { clients: 5, pipelines: 30, depth: 2, seed: SEED + round, command });
       expect(overlaps(operations)).toBeGreaterThan(LEAST_OVERLAPS);
       expectLinearizable(operations);
     }

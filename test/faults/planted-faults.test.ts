@@ -37,6 +37,11 @@ const NO_RELEASE_AT_END: Plant[] = RELEASES.map(({ release }) => ({ file: EXECUT
 const LATCH_NOT_TAKEN: Plant[] = [
   SLOW_LOOKUP,
   { file: EXECUTOR, text: 'if (latch.tryAcquire()) continue;', replacement: 'if (latch !== null) continue;' },
+  {
+    file: EXECUTOR,
+    text: 'if (!this.latches[shard].tryAcquire() && !this.acquire()) return BUSY;',
+    replacement: '',
+  },
   ...NO_RELEASE_AT_END,
 ];
 const RELEASED_TOO_EARLY: Plant[] = [
@@ -60,8 +65,8 @@ const ANSWERED_TOO_EARLY: Plant[] = [
   },
   {
     file: DISPATCHER,
-    text: 'this.send(this.ownerOf[shard], MESSAGE.forward, message);',
-    replacement: `this.send(this.ownerOf[shard], MESSAGE.forward, message);
+    text: 'this.send(owner, MESSAGE.forward, message);',
+    replacement: `this.send(owner, MESSAGE.forward, message);
       if (early) { session.parked = false; this.reply.ok(); return ANSWERED; }`,
   },
 ];

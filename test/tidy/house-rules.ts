@@ -32,7 +32,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'src/persistence': ['native-free-shm', 'src/resp', 'src/env', 'src/journal'],
   'src/admin': ['native-free-shm', 'src/resp', 'src/env'],
   'src/shard': ['native-free-shm', 'src/resp', 'src/datatypes', 'src/keyspace', 'src/journal', 'src/env'],
-  'src/messages': ['native-free-shm', 'src/resp', 'src/admin', 'src/journal', 'src/shard'],
+  'src/messages': ['native-free-shm', 'src/resp', 'src/admin', 'src/journal', 'src/persistence', 'src/shard'],
   'src/commands': BELOW_COMMANDS,
   'src/dispatch': [...BELOW_COMMANDS, ...BESIDE, 'src/commands'],
   'src/net': [...BELOW_COMMANDS, ...BESIDE, 'src/commands', 'src/dispatch'],

@@ -15,7 +15,8 @@ describe('client records', () => {
     const record = own.open({ ...opening(42), isUnixSocket: true });
     own.describe(record, { name: 'zoe', libName: 'lib', libVersion: '1.2' });
     own.touch(record, 5000, 17, 3);
-    own.buffers(record, 10, 20, 300);
+    const sizes = { queryBytes: 10, queryFreeBytes: 6, argumentBytes: 5, outputBytes: 20, totalBytes: 300 };
+    own.buffers(record, sizes);
     own.setResp(record, 3);
     own.setFlag(record, CLIENT_FLAG.noEvict, true);
     expect(other.list()).toEqual([
@@ -35,9 +36,7 @@ describe('client records', () => {
         db: 3,
         resp: 3,
         commandRow: 17,
-        queryBytes: 10,
-        outputBytes: 20,
-        totalBytes: 300,
+        ...sizes,
       },
     ]);
     expect(other.workerOf(record)).toBe(1);
@@ -73,6 +72,35 @@ describe('client records', () => {
     expect(records.killWanted(record)).toBe(false);
     records.kill(record, 2 ** 32 + 5);
     expect(records.killWanted(record)).toBe(false);
+  });
+
+  it('an owner looks for kills only where somebody wants one', () => {
+    const memory = createClientRecords(2, 2);
+    const [one, other] = [new ClientRecords(memory, 0), new ClientRecords(memory, 1)];
+    const record = other.open(opening(7));
+    expect(other.takeKillWanted()).toBe(false);
+    one.kill(record, 7);
+    expect(one.takeKillWanted()).toBe(false);
+    expect(other.takeKillWanted()).toBe(true);
+    expect(other.killWanted(record)).toBe(true);
+    expect(other.takeKillWanted()).toBe(false);
+  });
+
+  it('numbers clients beyond 32 bits, over all workers, and can close each of them', () => {
+    const memory = createClientRecords(2, 2);
+    const [one, other] = [new ClientRecords(memory, 0), new ClientRecords(memory, 1)];
+    expect([one.nextId(), other.nextId()]).toEqual([1, 2]);
+    new BigInt64Array(memory.head).set([2n ** 31n - 1n], memory.head.byteLength / 8 - 1);
+    expect([one.nextId(), other.nextId()]).toEqual([2 ** 31, 2 ** 31 + 1]);
+    new BigInt64Array(memory.head).set([2n ** 32n - 2n], memory.head.byteLength / 8 - 1);
+    for (let i = 0; i < 3; i++) {
+      const id = one.nextId();
+      const record = one.open(opening(id));
+      expect(one.killWanted(record)).toBe(false);
+      one.kill(record, id);
+      expect(one.killWanted(record)).toBe(true);
+      one.close(record);
+    }
   });
 
   it('cuts texts that are longer than their field', () => {

@@ -211,6 +211,7 @@ export class InProcess {
       listeners: [],
       control: { ...NO_CONTROL, ...options.control },
       loading: false,
+      loadProgress: () => ({ beganMs: 0, totalBytes: 0, loadedBytes: 0 }),
       diskBroken: () => false,
       clockMicros: () => this.nowMs * 1000,
       nowMs: () => this.nowMs,

@@ -48,6 +48,7 @@ export class JournalWorld {
       replayShard(files, shardFiles, {
         apply: (db, args) => {
           records.push([db, ...Array.from({ length: args.count }, (_, i) => args.text(i))].join(' '));
+          return true;
         },
         progress: () => {},
       });

@@ -1,0 +1,187 @@
+/**
+ * The ways in which the process ends: in order, because it was asked to; at once, because somebody insists or the data is still being
+ * loaded; loudly, because a thread died or a bug showed.
+ *
+ *   in order    writes refused ─► no new connections ─► workers send what they owe and stop ─► journal written, synced, sealed ─► 0
+ *   at once     while loading ─► 0, the files stay as they are        a second signal ─► what is published is written ─► 1
+ *   loudly      what is published is written ─► 1
+ *
+ * Invariant 1: whatever the way, what was published to a journal is given to the system before the end, as far as it takes it.
+ * Invariant 2: the event loop of the acceptor goes on while a shutdown waits, so that signals and deaths of threads are seen.
+ */
+import { rmSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Log } from '../admin/log.ts';
+import { SHUTDOWN_WORDS } from '../admin/settings-process.ts';
+import type { SettingsStore } from '../admin/settings-store.ts';
+import { systemClock } from '../env/clock.ts';
+import { JournalControl } from '../journal/journal-control.ts';
+import type { JournalMemory } from '../journal/journal-memory.ts';
+import type { ShutdownRequest } from '../messages/thread-messages.ts';
+import type { ShardAccess } from '../shard/shard-access.ts';
+import { SHARD, STATE } from '../shard/world.ts';
+import { underAllLatchesSoon } from './all-latches.ts';
+import type { DataHome } from './data-home.ts';
+import type { Supervisor } from './supervisor.ts';
+
+const JOURNAL_STOP_MS = 60_000;
+const LOOK_EVERY_MS = 1;
+
+export interface ShutdownParts {
+  log: Log;
+  settings: SettingsStore;
+  access: ShardAccess;
+  journal: JournalMemory;
+  home: DataHome;
+  supervisor: Supervisor;
+  /** Closes the listening sockets. */
+  stopListening: () => void;
+}
+
+export class Shutdown {
+  private readonly parts: ShutdownParts;
+  private readonly control: JournalControl;
+  private signals = 0;
+  private begun = false;
+  /** SHUTDOWN FORCE: errors do not matter. */
+  private forced = false;
+  /** The journal's threads run, so that they can be asked for the last sync. */
+  private served = false;
+
+  constructor(parts: ShutdownParts) {
+    this.parts = parts;
+    this.control = new JournalControl(parts.journal);
+  }
+
+  /** Listens for signals, and for bugs that nobody caught. */
+  watchProcess(): void {
+    process.on('SIGTERM', () => this.onSignal('SIGTERM'));
+    process.on('SIGINT', () => this.onSignal('SIGINT'));
+    // as in Redis: a server outlives the terminal that it was started from
+    process.on('SIGHUP', () => {});
+    process.on('uncaughtException', (error) => this.die(error.stack ?? error.message));
+    process.on('unhandledRejection', (error) => this.die(error instanceof Error ? (error.stack ?? '') : String(error)));
+  }
+
+  /** The data is loaded. */
+  noteServing(): void {
+    this.served = true;
+  }
+
+  private onSignal(name: 'SIGTERM' | 'SIGINT'): void {
+    const { log, settings, access } = this.parts;
+    if (this.signals++ > 0) {
+      log.line('warning', `Received ${name} again, exiting now without waiting for anything`);
+      this.leave(1);
+    }
+    if ((access.stateBits() & STATE.loading) !== 0) {
+      log.line('warning', `Received ${name} during loading, exiting now`);
+      void this.leaveWhileLoading();
+      return;
+    }
+    log.line('warning', `Received ${name} scheduling shutdown...`);
+    const bits = settings.number(name === 'SIGTERM' ? 'shutdown-on-sigterm' : 'shutdown-on-sigint');
+    const has = (word: (typeof SHUTDOWN_WORDS)[number]) => (bits & (1 << SHUTDOWN_WORDS.indexOf(word))) !== 0;
+    const save = has('save') ? true : has('nosave') ? false : null;
+    void this.request({ save, now: has('now'), force: has('force') }, () => {});
+  }
+
+  /** Ends in order. `refuse` is called with a reply where that is not possible, nothing else ever is: who asked sees the end. */
+  async request(request: ShutdownRequest, refuse: (reply: string) => void): Promise<void> {
+    const { log, access, supervisor } = this.parts;
+    if ((access.stateBits() & STATE.loading) !== 0) return this.leaveWhileLoading();
+    this.forced = this.forced || request.force;
+    if (this.begun) {
+      if (request.now || request.force) supervisor.broadcast({ kind: 'stop', now: true });
+      return;
+    }
+    if (request.save === true)
+      log.line('warning', 'SHUTDOWN SAVE: there are no snapshots in this version; the journal is synced');
+    if (this.control.state !== 0 && !request.force) {
+      log.line(
+        'warning',
+        'The journal cannot be written; shutdown is refused. Use SHUTDOWN FORCE, or repeat the signal, to lose what is not on disk.',
+      );
+      refuse('-ERR Errors trying to SHUTDOWN. Check logs.\r\n');
+      return;
+    }
+    this.begun = true;
+    log.line('warning', 'User requested shutdown...');
+    this.parts.stopListening();
+    await underAllLatchesSoon(access, () => access.setState(STATE.shuttingDown, true));
+    const stopped = supervisor.nextOfAll('stopped');
+    supervisor.broadcast({ kind: 'stop', now: request.now || this.forced });
+    await stopped;
+    await this.finish();
+  }
+
+  /** Nobody appends any more: the last bytes go to the disk, then the process ends. */
+  private async finish(): Promise<never> {
+    const clean = await this.stopJournal();
+    this.parts.log.line(
+      'warning',
+      clean ? 'Skein is now ready to exit, bye bye...' : 'The journal could not be written to its end',
+    );
+    this.removeFiles();
+    process.exit(clean || this.forced ? 0 : 1);
+  }
+
+  /** Has everything written and synced by the journal thread; false: it could not. */
+  private async stopJournal(): Promise<boolean> {
+    const { control } = this;
+    this.parts.supervisor.expectJournalEnd();
+    control.stop();
+    const endMs = systemClock.steadyMs() + JOURNAL_STOP_MS;
+    while (!control.stopped() && systemClock.steadyMs() < endMs) await pause(LOOK_EVERY_MS);
+    return control.stopped() && control.state === 0;
+  }
+
+  /**
+   * At the start nothing has been appended yet, so there is nothing to write. A reload (DEBUG RELOAD) began with everything in the files;
+   * only the last sync is owed.
+   */
+  private async leaveWhileLoading(): Promise<void> {
+    if (this.begun) return;
+    this.begun = true;
+    if (this.served) await this.finish();
+    this.removeFiles();
+    process.exit(0);
+  }
+
+  private leave(code: number): never {
+    this.parts.home.writeOut(this.parts.journal);
+    this.removeFiles();
+    process.exit(code);
+  }
+
+  private removeFiles(): void {
+    const { settings } = this.parts;
+    for (const path of [settings.path('pidfile'), settings.path('unixsocket')]) {
+      try {
+        if (path !== '') rmSync(path, { force: true });
+      } catch {
+        // somebody put something else there: no reason to stay
+      }
+    }
+  }
+
+  /** The process goes on only if every shard is whole: one that a unit left half changed ends it (R5). */
+  checkShards(): void {
+    const shard = this.poisoned();
+    if (shard >= 0) this.die(`shard ${shard} was left half changed`);
+  }
+
+  private poisoned(): number {
+    return this.parts.access.headers.findIndex((header) => Atomics.load(header.i32, SHARD.poisoned) !== 0);
+  }
+
+  /** A thread died or a bug showed: ends the whole process loudly, after what was published is in its files. */
+  die(text: string): never {
+    const shard = this.poisoned();
+    const line = `=== SKEIN BUG: ${text}${shard < 0 ? '' : ` (shard ${shard} was left half changed)`}`;
+    this.parts.log.line('warning', line);
+    process.stderr.write(`${line}\n`);
+    this.parts.home.writeOut(this.parts.journal);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,160 @@
+/** Which journals a batch's output waits for, and what the thread does meanwhile. */
+import { expect, test } from 'vitest';
+import type { Executor } from '../../../src/dispatch/executor.ts';
+import { OPEN } from '../../../src/env/files.ts';
+import { Journal, publishTransaction } from '../../../src/journal/journal.ts';
+import {
+  createJournalMemory,
+  giveBack,
+  type JournalMemory,
+  JournalWords,
+  openJournal,
+  POLICY,
+} from '../../../src/journal/journal-memory.ts';
+import { type HeldOutput, Outbox, type OutputSink } from '../../../src/net/outbox.ts';
+import { ReplyWriter } from '../../../src/resp/reply-writer.ts';
+import { waitUntil } from '../../server/wait-until.ts';
+import { MemoryFiles } from '../journal/memory-files.ts';
+
+class Sink implements OutputSink {
+  sent = '';
+  stagedOutputs = 0;
+  owedBytes = 0;
+  readonly heldOutputs: HeldOutput[] = [];
+  readonly closed = false;
+  send(buf: Buffer, start: number, end: number): boolean {
+    this.sent += buf.toString('latin1', start, end);
+    return true;
+  }
+  released(): void {}
+}
+
+/** One thread's outbox over journals of its own memory. */
+class World {
+  readonly memory: JournalMemory;
+  readonly journals: Journal[];
+  readonly reply = new ReplyWriter();
+  readonly outbox: Outbox;
+  readonly touched: number[] = [];
+  /** How often the thread was asked to run something in its next turn. */
+  turns = 0;
+  /** How often it was asked whether a journal that was not touched has undrained bytes. */
+  strangersAsked = 0;
+
+  constructor(shards: number, policy: 0 | 1 = POLICY.no) {
+    const files = new MemoryFiles();
+    this.memory = createJournalMemory(shards, { blockBytes: 256, chainBytes: 256 * 64 });
+    for (let shard = 0; shard < shards; shard++) {
+      const fd = files.open(`shard-${shard}`, OPEN.create);
+      openJournal(this.memory, shard, { position: 0, fd, fileBytes: 0, salt: 7, policy });
+    }
+    this.journals = Array.from({ length: shards }, (_, shard) => new Journal(this.memory, shard, files));
+    for (const journal of this.journals) this.watch(journal);
+    const { touched } = this;
+    const executor = {
+      touched,
+      wrote: true,
+      get touchedCount() {
+        return touched.length;
+      },
+      clearTouched: () => touched.splice(0),
+    } as unknown as Executor;
+    this.outbox = new Outbox({
+      reply: this.reply,
+      executor,
+      journals: this.journals,
+      diskBroken: () => false,
+      schedule: (run) => {
+        this.turns++;
+        setImmediate(run);
+      },
+      isAlways: () => false,
+      awaitSafe() {},
+    });
+  }
+
+  private watch(journal: Journal): void {
+    const undrained = journal.undrained.bind(journal);
+    journal.undrained = () => {
+      if (!this.touched.includes(journal.shard)) this.strangersAsked++;
+      return undrained();
+    };
+  }
+
+  write(shard: number): void {
+    this.stage(shard);
+    this.journals[shard].publish();
+  }
+
+  stage(shard: number): void {
+    this.journals[shard].begin(1);
+    this.journals[shard].command(0, 1);
+    this.journals[shard].argText('X');
+  }
+
+  /** A batch that touched these shards and answers `text`. */
+  batch(sink: Sink, text: string, ...shards: number[]): void {
+    const start = this.reply.pos;
+    this.reply.simple(text);
+    this.touched.push(...shards);
+    this.outbox.endBatch(sink, start);
+  }
+}
+
+test('without undrained transactions only the touched journals are looked at', async () => {
+  const world = new World(4);
+  const [one, other] = [new Sink(), new Sink()];
+  world.write(1);
+  world.write(3);
+  world.batch(one, 'reads 0', 0);
+  expect(one.sent).toBe('+reads 0\r\n');
+  world.batch(other, 'wrote 1', 1);
+  expect(other.sent).toBe('');
+  expect(other.owedBytes).toBe('+wrote 1\r\n'.length);
+  await waitUntil('the journal is written', () => other.sent === '+wrote 1\r\n');
+  expect(other.owedBytes).toBe(0);
+  expect(world.strangersAsked).toBe(0);
+  expect(world.journals[1].written()).toBe(world.journals[1].head());
+  expect(world.journals[3].written()).toBe(0);
+});
+
+test('where a transaction is not yet in all files, all journals are written first', async () => {
+  const world = new World(4);
+  const sink = new Sink();
+  for (const shard of [0, 2]) world.stage(shard);
+  publishTransaction([world.journals[0], world.journals[2]]);
+  expect(world.journals[2].drain()).toBe(true);
+  expect(world.journals[1].partsUndrained()).toBe(true);
+  world.batch(sink, 'saw part 2', 2);
+  expect(sink.sent).toBe('');
+  await waitUntil('the other part is written', () => sink.sent !== '');
+  expect(world.journals[0].written()).toBe(world.journals[0].head());
+  expect(world.journals[1].partsUndrained()).toBe(false);
+  world.strangersAsked = 0;
+  world.batch(sink, 'again', 2);
+  expect(sink.sent).toBe('+saw part 2\r\n+again\r\n');
+  expect(world.strangersAsked).toBe(0);
+});
+
+test('nothing is looked at where nothing is journalled', () => {
+  const world = new World(4, POLICY.none);
+  const sink = new Sink();
+  world.batch(sink, 'done', 0, 1, 2, 3);
+  expect(sink.sent).toBe('+done\r\n');
+  expect(world.strangersAsked).toBe(0);
+});
+
+test('while another thread writes the journal, this one sleeps, and goes on when it has finished', async () => {
+  const world = new World(1);
+  const sink = new Sink();
+  const { i32, drain } = new JournalWords(world.memory, 0);
+  world.write(0);
+  expect(Atomics.compareExchange(i32, drain, 0, 1)).toBe(0);
+  world.batch(sink, 'wrote', 0);
+  for (let i = 0; i < 200; i++) await new Promise(setImmediate);
+  expect(sink.sent).toBe('');
+  expect(world.turns).toBeLessThan(5);
+  giveBack(i32, drain);
+  await waitUntil('the output', () => sink.sent === '+wrote\r\n');
+  expect(world.turns).toBeLessThan(5);
+});
