@@ -15,8 +15,8 @@ import type { Arena } from '../../native-free-shm/arena.ts';
 import { copyByView, LastView, MAX_VIEW_COPY } from '../../native-free-shm/bytes.ts';
 import { DeadlineHeap } from '../../native-free-shm/deadline-heap.ts';
 import type { HalfSipHash } from '../../native-free-shm/half-siphash.ts';
-import { showProgress } from '../../native-free-shm/heartbeats.ts';
 import { HashTable } from '../../native-free-shm/hash-table.ts';
+import { showProgress } from '../../native-free-shm/heartbeats.ts';
 import type { SizeLimits } from '../datatypes/size-limits.ts';
 import {
   CLOCK_MASK,

@@ -75,7 +75,7 @@ const PHASES: readonly Phase[] = [
     `for (const shard of dirty) this.publish(shard); if (dirty.length > 0) ${KILL}`,
   ),
   phase('an answer leaves', OUTBOX, 'if (sink.heldOutputs.length > 0 || !this.areSafe(stamps))'),
-  phase('a held answer leaves', OUTBOX, 'if (!sink.closed) sink.send(queue[sent].bytes, 0, queue[sent].bytes.length);'),
+  phase('a held answer leaves', OUTBOX, 'if (!sink.closed) sink.send(bytes, 0, bytes.length);'),
 ];
 
 const RECOVERY = 'src/persistence/recovery.ts';
