@@ -18,6 +18,7 @@ import { HEAP_ROOT_FIELDS } from './deadline-heap.ts';
 import { HalfSipHash } from './half-siphash.ts';
 import { BUCKET_FIELDS, HashTable, ROOT_FIELDS } from './hash-table.ts';
 import { CLASS_BLOCKS, CLASS_BYTES, CLASS_COUNT, MAX_SMALL_BYTES } from './size-classes.ts';
+import { TREE_ROOT_FIELDS } from './tree-nodes.ts';
 
 /** Raise it when bytes in shared memory change their meaning. */
 export const LAYOUT_VERSION = 1;
@@ -156,6 +157,16 @@ Root:
 ${table('word', HEAP_ROOT_FIELDS)}
 
 A page has room for n nodes (4096, the first page 4 … 4096): n float64 deadlines in unix ms, then n entry handles.
+
+## Ordered tree
+
+Root:
+
+${table('word', TREE_ROOT_FIELDS)}
+
+A leaf has room for n elements (62; an only leaf 4 … 62): words 0 … 3 are filled slots, room, previous leaf, next leaf; then n float64
+keys, then n entries. An inner node: word 0 is filled slots; from word 4 on 50 float64 keys, then 50 entries, each the first
+element of a child, then 50 child handles, then 50 counts of elements below.
 
 ## Other areas
 

@@ -4,6 +4,8 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Doorbell } from '../native-free-shm/doorbell.ts';
+import { LatencyEvents } from '../src/admin/latency-events.ts';
+import { type SettingsMemory, SettingsStore } from '../src/admin/settings-store.ts';
 import { systemClock } from '../src/env/clock.ts';
 import { systemFiles } from '../src/env/files.ts';
 import { Committer } from '../src/journal/committer.ts';
@@ -14,11 +16,23 @@ export interface JournalThreadData {
   journal: JournalMemory;
   /** Where the doorbells of the threads lie: by thread number, `stride` Int32 words apart, the first at word `first`. */
   doorbells: { memory: SharedArrayBuffer; first: number; stride: number; threads: number };
+  /** Where slow syncs are noted, and the threshold. Absent: nowhere. */
+  latency?: { events: SharedArrayBuffer; settings: SettingsMemory };
   /** Absent: the journal thread; 0..journal.lanes-1: that sync lane. */
   lane?: number;
 }
 
-const { journal, doorbells, lane } = workerData as JournalThreadData;
+const { journal, doorbells, lane, latency } = workerData as JournalThreadData;
+
+/** Notes slow syncs for LATENCY. */
+function latencyNoter(to: NonNullable<JournalThreadData['latency']>): (ms: number) => void {
+  const store = new SettingsStore(to.settings);
+  const events = new LatencyEvents(to.events);
+  return (ms) => {
+    const thresholdMs = store.number('latency-monitor-threshold');
+    if (thresholdMs > 0 && ms >= thresholdMs) events.add('aof-fsync-always', ms, systemClock.wallMs());
+  };
+}
 
 function runCommitter(): void {
   const words = new Int32Array(journal.control);
@@ -34,6 +48,7 @@ function runCommitter(): void {
     clock: systemClock,
     ring: (thread) => threads[thread].ring(),
     report: (report) => parentPort!.postMessage(report),
+    syncedForAlways: latency && latencyNoter(latency),
   });
   while (Atomics.load(words, GLOBAL.stop) === 0) bell.waitSync(committer.turn());
   committer.finish();

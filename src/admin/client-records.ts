@@ -4,10 +4,12 @@
  *   head     Int32 per worker:  [ open records | records ever used (upper bound for readers) | 1: somebody wants one closed ]
  *            behind them one Int64: the newest client id of the process
  *   records  worker 0: record 0, 1, 2 …; worker 1: …      record number = worker * recordsPerWorker + place
- *   record   1024 bytes:
+ *   record   1088 bytes:
  *     0..63    Int32: sequence, state, kill word, flags, db, command row, fd, resp, lengths of the six texts
  *     64..127  Float64: id, created ms, last used ms, bytes of: query, output, all memory, arguments, free query room
  *     128..    texts, each in its own field: addr, laddr, name, libName, libVersion, user
+ *     1024..   Int32: subscriptions to channels, patterns, shard channels | Float64: id of the client that gets its invalidations
+ *     1048..   Int32: watch word (src/shard/interest-table.ts), commands queued + 1, watched keys | Float64: bytes of queued commands
  *
  * The worker that has the connection writes its record; any thread reads, and may set the kill word.
  * Invariant 1: state, id and texts change only while the sequence word is odd; a reader that saw an odd or a changed
@@ -15,9 +17,11 @@
  * Invariant 2: the kill word names the id that is to be closed (killWord), so that a request never meets the next connection
  *   in the same record. It is stored before the worker's wanted word is set; the owner clears that word before it looks at
  *   the records: no request is missed, and nobody looks where there was none.
- * Invariant 3: numbers outside the sequence (db, times, buffers) are single stores, each true at some moment.
+ * Invariant 3: the watch word is made a new ticket by its connection's worker, and is marked by whoever holds the latch of a watched
+ *   key's shard, by compare-exchange. It outlives the connection: a ticket never comes again in the record.
+ * Invariant 4: numbers outside the sequence (db, times, buffers) are single stores, each true at some moment.
  */
-const RECORD_BYTES = 1024;
+const RECORD_BYTES = 1088;
 const RECORD_WORDS = RECORD_BYTES / 4;
 const RECORD_DOUBLES = RECORD_BYTES / 8;
 
@@ -30,6 +34,7 @@ const COMMAND = 5;
 const FD = 6;
 const RESP = 7;
 const LENGTHS = 8;
+const SUBSCRIPTIONS = 256;
 
 const D_ID = 8;
 const D_CREATED = 9;
@@ -39,6 +44,12 @@ const D_OUTPUT = 12;
 const D_TOTAL = 13;
 const D_ARGUMENTS = 14;
 const D_QUERY_FREE = 15;
+const D_REDIRECT = 130;
+/** Watch word (src/shard/interest-table.ts), queued commands + 1 (0: no MULTI), watched keys; bytes of the queued commands. */
+const WATCH = 262;
+const QUEUED = 263;
+const WATCHED = 264;
+const D_QUEUED_BYTES = 133;
 
 /** Offset and room of each text in a record. */
 const TEXTS = {
@@ -69,6 +80,11 @@ export const CLIENT_FLAG = {
   noEvict: 1 << 2,
   noTouch: 1 << 3,
   waiting: 1 << 4,
+  subscriber: 1 << 5,
+  monitor: 1 << 6,
+  tracking: 1 << 7,
+  brokenRedirect: 1 << 8,
+  broadcast: 1 << 9,
 } as const;
 
 export interface ClientRecordsMemory {
@@ -112,6 +128,17 @@ export interface ClientInfo {
   db: number;
   resp: number;
   commandRow: number;
+  channels: number;
+  patterns: number;
+  shardChannels: number;
+  /** Id of the client that gets its invalidations: 0 itself, -1 nobody. */
+  redirect: number;
+  /** Commands since MULTI, -1 outside of it, and their memory. */
+  queued: number;
+  queuedBytes: number;
+  /** Watched keys, and whether one of them was touched. */
+  watched: number;
+  watchBroken: boolean;
   queryBytes: number;
   queryFreeBytes: number;
   argumentBytes: number;
@@ -197,6 +224,11 @@ export class ClientRecords {
     this.f64[d + D_CREATED] = opening.nowMs;
     this.f64[d + D_LAST] = opening.nowMs;
     this.f64.fill(0, d + D_QUERY, d + D_QUERY_FREE + 1);
+    i32.fill(0, w + SUBSCRIPTIONS, w + SUBSCRIPTIONS + 3);
+    this.f64[d + D_REDIRECT] = -1;
+    i32[w + QUEUED] = 0;
+    i32[w + WATCHED] = 0;
+    this.f64[d + D_QUEUED_BYTES] = 0;
     this.writeText(record, 'addr', opening.addr);
     this.writeText(record, 'laddr', opening.laddr);
     this.writeText(record, 'name', '');
@@ -263,6 +295,55 @@ export class ClientRecords {
   setFlag(record: number, flag: number, on: boolean): void {
     const at = record * RECORD_WORDS + FLAGS;
     this.i32[at] = on ? this.i32[at] | flag : this.i32[at] & ~flag;
+  }
+
+  /** Subscriptions of the connection, by kind. */
+  subscribed(record: number, channels: number, patterns: number, shardChannels: number): void {
+    const at = record * RECORD_WORDS + SUBSCRIPTIONS;
+    this.i32[at] = channels;
+    this.i32[at + 1] = patterns;
+    this.i32[at + 2] = shardChannels;
+    this.setFlag(record, CLIENT_FLAG.subscriber, channels + patterns + shardChannels > 0);
+  }
+
+  // ---- transactions
+
+  /** The words among which `watchPlace` names one. */
+  get watchWords(): Int32Array {
+    return this.i32;
+  }
+
+  /** Place of the connection's watch word. */
+  watchPlace(record: number): number {
+    return record * RECORD_WORDS + WATCH;
+  }
+
+  /** The connection's thread: a ticket that no watch has had; what is listed under older ones marks nothing any more. */
+  newWatchTicket(record: number): number {
+    const place = this.watchPlace(record);
+    const ticket = ((Atomics.load(this.i32, place) | 1) + 1) | 0;
+    Atomics.store(this.i32, place, ticket);
+    return ticket;
+  }
+
+  /** Was something touched that is watched under this ticket? */
+  watchTouched(record: number, ticket: number): boolean {
+    return Atomics.load(this.i32, this.watchPlace(record)) !== ticket;
+  }
+
+  setWatched(record: number, keys: number): void {
+    this.i32[record * RECORD_WORDS + WATCHED] = keys;
+  }
+
+  /** What MULTI has queued; -1 commands: there is no MULTI. */
+  setQueued(record: number, commands: number, bytes: number): void {
+    this.i32[record * RECORD_WORDS + QUEUED] = commands + 1;
+    this.f64[record * RECORD_DOUBLES + D_QUEUED_BYTES] = bytes;
+  }
+
+  /** Where its invalidations go: 0 to itself, -1 nowhere. */
+  setRedirect(record: number, id: number): void {
+    this.f64[record * RECORD_DOUBLES + D_REDIRECT] = id;
   }
 
   /** Any thread: asks the owner to close connection `id`, if it still has this record. Ring the owner's bell afterwards. */
@@ -349,6 +430,14 @@ export class ClientRecords {
       db: i32[w + DB],
       resp: i32[w + RESP],
       commandRow: i32[w + COMMAND],
+      channels: i32[w + SUBSCRIPTIONS],
+      patterns: i32[w + SUBSCRIPTIONS + 1],
+      shardChannels: i32[w + SUBSCRIPTIONS + 2],
+      redirect: f64[d + D_REDIRECT],
+      queued: i32[w + QUEUED] - 1,
+      queuedBytes: f64[d + D_QUEUED_BYTES],
+      watched: i32[w + WATCHED],
+      watchBroken: (i32[w + WATCH] & 1) !== 0,
       queryBytes: f64[d + D_QUERY],
       queryFreeBytes: f64[d + D_QUERY_FREE],
       argumentBytes: f64[d + D_ARGUMENTS],

@@ -1,21 +1,23 @@
 /**
  * Calls, time and failures of every command row, counted by each thread in its own rows.
  *
- *   Float64 words:  [ thread 0: row 0: calls, timed calls, their micros, rejected, failed | row 1 … ] [ thread 1 … ] …
- *                   [ baseline of all rows ]
+ *   Float64 words:  [ thread 0: row 0: calls, exact calls, their micros, sampled calls, their micros, rejected, failed | row 1 … ]
+ *                   [ thread 1 … ] … [ baseline of all rows ]
  *
- * Reading a clock twice costs as much as a small command, so a thread may time a sample of its calls only; the time of all
- * calls is then the mean of the sample times their number.
+ * Not every call is timed (src/dispatch/command-timing.ts says which). Calls that are timed for what they are (*exact*) stand for
+ * themselves alone; the *sampled* ones stand for all others.
  *
  * Invariant 1: a thread's part has one writer, that thread; everybody reads.
  * Invariant 2: a reset stores the sums as baseline instead of clearing, so it races with no writer.
  */
 const CALLS = 0;
-const TIMED_CALLS = 1;
-const TIMED_MICROS = 2;
-const REJECTED = 3;
-const FAILED = 4;
-const FIELDS = 5;
+const EXACT_CALLS = 1;
+const EXACT_MICROS = 2;
+const SAMPLED_CALLS = 3;
+const SAMPLED_MICROS = 4;
+const REJECTED = 5;
+const FAILED = 6;
+const FIELDS = 7;
 
 export interface CommandStatsMemory {
   words: SharedArrayBuffer;
@@ -56,11 +58,15 @@ export class CommandStats {
     const at = row * FIELDS;
     const own = this.own;
     own[at + CALLS]++;
-    if (micros > 0) {
-      own[at + TIMED_CALLS]++;
-      own[at + TIMED_MICROS] += micros;
-    }
+    if (micros > 0) this.timed(row, micros, true);
     if (failed) own[at + FAILED]++;
+  }
+
+  /** A call that is counted by `called`, here or in another thread, took `micros`. `exact` false: it was picked as a sample. */
+  timed(row: number, micros: number, exact: boolean): void {
+    const at = row * FIELDS + (exact ? EXACT_CALLS : SAMPLED_CALLS);
+    this.own[at]++;
+    this.own[at + 1] += micros;
   }
 
   /** The gate refused a command. */
@@ -79,13 +85,18 @@ export class CommandStats {
   figures(row: number): CommandFigures {
     const at = row * FIELDS;
     const calls = this.sum(at + CALLS);
-    const timed = this.sum(at + TIMED_CALLS);
-    return {
-      calls,
-      micros: timed === 0 ? null : (this.sum(at + TIMED_MICROS) / timed) * calls,
-      rejected: this.sum(at + REJECTED),
-      failed: this.sum(at + FAILED),
-    };
+    return { calls, micros: this.micros(at, calls), rejected: this.sum(at + REJECTED), failed: this.sum(at + FAILED) };
+  }
+
+  private micros(at: number, calls: number): number | null {
+    const exactCalls = this.sum(at + EXACT_CALLS);
+    const exactMicros = this.sum(at + EXACT_MICROS);
+    const sampledCalls = this.sum(at + SAMPLED_CALLS);
+    const sampledMicros = this.sum(at + SAMPLED_MICROS);
+    if (exactCalls + sampledCalls === 0) return null;
+    const mean = sampledCalls > 0 ? sampledMicros / sampledCalls : exactMicros / exactCalls;
+    // a thread may have timed a call that another one has not counted yet
+    return exactMicros + mean * Math.max(0, calls - exactCalls);
   }
 
   reset(): void {

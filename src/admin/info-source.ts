@@ -2,6 +2,7 @@
 import type { ClientRecords } from './client-records.ts';
 import type { CommandStats } from './command-stats.ts';
 import type { ErrorStats } from './error-stats.ts';
+import type { LatencyHistograms } from './latency-histograms.ts';
 import type { ServerCounters } from './server-counters.ts';
 import type { ServerSamples } from './server-samples.ts';
 import type { SettingsStore } from './settings-store.ts';
@@ -27,10 +28,14 @@ export interface InfoSource {
   readonly clients: ClientRecords;
   readonly commandStats: CommandStats;
   readonly errorStats: ErrorStats;
+  readonly latencyHistograms: LatencyHistograms;
   readonly counters: ServerCounters;
   readonly samples: ServerSamples;
   readonly spaces: readonly InfoSpace[];
   readonly journals: readonly InfoJournal[];
+  /** Words of SAVE. */
+  readonly saves: Float64Array;
+  readonly pushes: InfoPushes;
   readonly shards: number;
   readonly workers: number;
   readonly databases: number;
@@ -45,8 +50,21 @@ export interface InfoSource {
   /** How far the load is: its begin in unix ms, bytes of files in all, bytes replayed. */
   loadProgress(): { beganMs: number; totalBytes: number; loadedBytes: number };
   diskBroken(): boolean;
+  /** CLIENT PAUSE: unix ms of its end (0: there is none), and whether all commands wait. */
+  pauseState(): { endMs: number; all: boolean };
   clockMicros(): number;
   nowMs(): number;
+}
+
+/** Counts of pub/sub and of client-side caching. */
+export interface InfoPushes {
+  channelCount(): number;
+  patternCount(): number;
+  shardChannelCount(): number;
+  trackedKeys(): number;
+  trackedItems(): number;
+  trackedPrefixes(): number;
+  trackingClients(): number;
 }
 
 /** A command that commandstats has a line for: its name and the rows that count for it. */

@@ -3,8 +3,10 @@
  * out, never invented.
  */
 import os from 'node:os';
+import { CLIENT_FLAG } from './client-records.ts';
 import { humanBytes } from './human-bytes.ts';
 import type { InfoCommand, InfoSource } from './info-source.ts';
+import { SAVE } from './save-state.ts';
 import type { CounterName } from './server-counters.ts';
 import { REDIS_VERSION, SKEIN_VERSION } from './version.ts';
 
@@ -74,7 +76,13 @@ function clients(source: InfoSource, fields: Fields): void {
   fields.add('maxclients', source.settings.number('maxclients'));
   fields.add('client_recent_max_input_buffer', Math.max(0, ...infos.map((info) => info.queryBytes)));
   fields.add('client_recent_max_output_buffer', Math.max(0, ...infos.map((info) => info.outputBytes)));
-  fields.add('blocked_clients', 0);
+  fields.add('blocked_clients', infos.filter((info) => (info.flags & CLIENT_FLAG.waiting) !== 0).length);
+  fields.add('tracking_clients', source.pushes.trackingClients());
+  fields.add('pubsub_clients', infos.filter((info) => (info.flags & CLIENT_FLAG.subscriber) !== 0).length);
+  const pause = source.pauseState();
+  fields.add('paused_reason', pause.endMs === 0 ? 'none' : 'client_pause');
+  fields.add('paused_actions', pause.endMs === 0 ? 'none' : pause.all ? 'all' : 'write');
+  fields.add('paused_timeout_milliseconds', pause.endMs === 0 ? 0 : Math.max(0, pause.endMs - source.nowMs()));
   for (let worker = 0; worker < source.workers; worker++) {
     fields.add(`worker${worker}_clients`, source.clients.countOf(worker));
   }
@@ -131,18 +139,29 @@ function persistence(source: InfoSource, fields: Fields): void {
   const enabled = journals.some((journal) => journal.enabled);
   fields.add('loading', source.loading ? 1 : 0);
   fields.add('async_loading', 0);
-  fields.add('rdb_changes_since_last_save', source.counters.sum('changes'));
-  fields.add('rdb_bgsave_in_progress', 0);
-  fields.add('rdb_last_save_time', Math.floor(source.startedMs / 1000));
+  const { saves } = source;
+  const begunMs = saves[SAVE.begunMs];
+  fields.add('rdb_changes_since_last_save', source.counters.sum('changes') - saves[SAVE.changesThen]);
+  fields.add('rdb_bgsave_in_progress', begunMs === 0 ? 0 : 1);
+  fields.add('rdb_last_save_time', Math.floor(saves[SAVE.lastSaveMs] / 1000));
+  fields.add('rdb_last_bgsave_status', saves[SAVE.failed] === 0 ? 'ok' : 'err');
+  fields.add('rdb_last_bgsave_time_sec', saves[SAVE.lastSeconds]);
+  fields.add('rdb_current_bgsave_time_sec', begunMs === 0 ? -1 : Math.floor((source.nowMs() - begunMs) / 1000));
+  fields.add('rdb_saves', saves[SAVE.saves]);
+  fields.add('rdb_last_cow_size', saves[SAVE.lastKeptBytes]);
   fields.add('aof_enabled', enabled ? 1 : 0);
-  fields.add('aof_rewrite_in_progress', 0);
+  const rewriteMs = saves[SAVE.rewriteBegunMs];
+  fields.add('aof_rewrite_in_progress', rewriteMs === 0 ? 0 : 1);
+  fields.add('aof_rewrite_scheduled', saves[SAVE.rewriteScheduled]);
+  fields.add('aof_last_rewrite_time_sec', saves[SAVE.rewriteLastSeconds]);
+  fields.add('aof_current_rewrite_time_sec', rewriteMs === 0 ? -1 : Math.floor((source.nowMs() - rewriteMs) / 1000));
+  fields.add('aof_last_bgrewrite_status', saves[SAVE.rewriteFailed] === 0 ? 'ok' : 'err');
+  fields.add('aof_rewrites', saves[SAVE.rewrites]);
   fields.add('aof_last_write_status', source.diskBroken() ? 'err' : 'ok');
   if (source.loading) loading(source, fields);
   if (!enabled) return;
-  fields.add(
-    'aof_current_size',
-    sum(journals, (journal) => journal.fileBytes()),
-  );
+  fields.add('aof_base_size', saves[SAVE.baseBytes]);
+  fields.add('aof_current_size', saves[SAVE.baseBytes] + sum(journals, (journal) => journal.fileBytes()));
   fields.add(
     'aof_buffer_length',
     sum(journals, (journal) => journal.head() - journal.written()),
@@ -180,6 +199,13 @@ function stats(source: InfoSource, fields: Fields): void {
   fields.add('instantaneous_input_kbps', (samples.inputBytesPerSecond() / 1024).toFixed(2));
   fields.add('instantaneous_output_kbps', (samples.outputBytesPerSecond() / 1024).toFixed(2));
   for (const [field, counter] of PLAIN_STATS) fields.add(field, counters.sum(counter));
+  const { pushes } = source;
+  fields.add('pubsub_channels', pushes.channelCount());
+  fields.add('pubsub_patterns', pushes.patternCount());
+  fields.add('pubsubshard_channels', pushes.shardChannelCount());
+  fields.add('tracking_total_keys', pushes.trackedKeys());
+  fields.add('tracking_total_items', pushes.trackedItems());
+  fields.add('tracking_total_prefixes', pushes.trackedPrefixes());
   fields.add('total_error_replies', source.errorStats.total());
 }
 
@@ -205,6 +231,20 @@ function commandstats(source: InfoSource, fields: Fields, commands: readonly Inf
     const micros = sum(timed, (one) => one.micros ?? 0);
     const time = timed.length === 0 ? '' : `,usec=${Math.round(micros)},usec_per_call=${ratio(micros, calls)}`;
     fields.add(`cmdstat_${name}`, `calls=${calls}${time},rejected_calls=${rejected},failed_calls=${failed}`);
+  }
+}
+
+function latencystats(source: InfoSource, fields: Fields, commands: readonly InfoCommand[]): void {
+  const shown = source.settings
+    .text('latency-tracking-info-percentiles')
+    .split(' ')
+    .filter((word) => word !== '');
+  if (!source.settings.flag('latency-tracking') || shown.length === 0) return;
+  for (const { name, rows } of commands) {
+    const micros = source.latencyHistograms.percentiles(rows, shown.map(Number));
+    if (micros === null) continue;
+    const values = shown.map((percent, i) => `p${percent}=${micros[i].toFixed(3)}`);
+    fields.add(`latency_percentiles_usec_${name}`, values.join(','));
   }
 }
 
@@ -256,6 +296,7 @@ const SECTIONS: readonly SectionRow[] = [
   { name: 'cpu', title: 'CPU', write: cpu, isDefault: true },
   { name: 'modules', title: 'Modules', write: NO_FIELDS, isDefault: true },
   { name: 'commandstats', title: 'Commandstats', write: commandstats, isDefault: false },
+  { name: 'latencystats', title: 'Latencystats', write: latencystats, isDefault: false },
   { name: 'errorstats', title: 'Errorstats', write: errorstats, isDefault: true },
   { name: 'cluster', title: 'Cluster', write: cluster, isDefault: true },
   { name: 'keyspace', title: 'Keyspace', write: keyspace, isDefault: true },

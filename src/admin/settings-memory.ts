@@ -86,6 +86,7 @@ export const MEMORY_SETTINGS = [
   integer('hash-max-listpack-entries', 512, 0, LONG_MAX, 'Fields up to which a hash is kept as a compact list.', {
     alias: 'hash-max-ziplist-entries',
     unsigned: true,
+    works: true,
   }),
   size(
     'hash-max-listpack-value',
@@ -96,6 +97,7 @@ export const MEMORY_SETTINGS = [
     {
       alias: 'hash-max-ziplist-value',
       unsigned: true,
+      works: true,
     },
   ),
   integer(
@@ -106,6 +108,7 @@ export const MEMORY_SETTINGS = [
     'Size of a node of a list: elements if positive; -1 … -5 = 4, 8, 16, 32, 64 KiB.',
     {
       alias: 'list-max-ziplist-size',
+      works: true,
     },
   ),
   integer(
@@ -121,13 +124,15 @@ export const MEMORY_SETTINGS = [
     0,
     LONG_MAX,
     'Members up to which a set of integers is kept as sorted integers.',
-    { unsigned: true },
+    { unsigned: true, works: true },
   ),
   integer('set-max-listpack-entries', 128, 0, LONG_MAX, 'Members up to which a set is kept as a compact list.', {
     unsigned: true,
+    works: true,
   }),
   size('set-max-listpack-value', '64', 0, LONG_MAX, 'Bytes of a member up to which a set is kept as a compact list.', {
     unsigned: true,
+    works: true,
   }),
   integer(
     'zset-max-listpack-entries',
@@ -138,6 +143,7 @@ export const MEMORY_SETTINGS = [
     {
       alias: 'zset-max-ziplist-entries',
       unsigned: true,
+      works: true,
     },
   ),
   size(
@@ -149,13 +155,18 @@ export const MEMORY_SETTINGS = [
     {
       alias: 'zset-max-ziplist-value',
       unsigned: true,
+      works: true,
     },
   ),
   size('hll-sparse-max-bytes', '3000', 0, LONG_MAX, 'Bytes up to which a HyperLogLog is kept in its sparse form.', {
     unsigned: true,
+    works: true,
   }),
-  size('stream-node-max-bytes', '4096', 0, LONG_MAX, 'Bytes of a node of a stream; 0 = no limit.', { unsigned: true }),
-  integer('stream-node-max-entries', 100, 0, LONG_MAX, 'Entries of a node of a stream; 0 = no limit.'),
+  size('stream-node-max-bytes', '4096', 0, LONG_MAX, 'Bytes of a node of a stream; 0 = no limit.', {
+    unsigned: true,
+    works: true,
+  }),
+  integer('stream-node-max-entries', 100, 0, LONG_MAX, 'Entries of a node of a stream; 0 = no limit.', { works: true }),
   integer(
     'tracking-table-max-keys',
     1000000,
@@ -164,6 +175,7 @@ export const MEMORY_SETTINGS = [
     'Keys that are remembered for client-side caching; 0 = no limit.',
     {
       unsigned: true,
+      works: true,
     },
   ),
 ] as const;

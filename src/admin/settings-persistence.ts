@@ -26,14 +26,16 @@ export const PERSISTENCE_SETTINGS = [
     new SavePointsCodec(),
     '3600 1 300 100 60 10000',
     'Take a snapshot after so many seconds if there were so many changes. "" = never.',
+    { works: true },
   ),
   text('dbfilename', 'dump.rdb', 'Name of the snapshot in dir.', {
     guarded: true,
     mayBeEmpty: true,
     check: checkFileName('dbfilename', 'filename', true),
+    works: true,
   }),
-  yesNo('rdbcompression', 'yes', 'Compress texts in snapshots.'),
-  yesNo('rdbchecksum', 'yes', 'End snapshots with a checksum.', { atStart: true }),
+  yesNo('rdbcompression', 'yes', 'Compress texts in snapshots.', { works: true }),
+  yesNo('rdbchecksum', 'yes', 'End snapshots with a checksum.', { atStart: true, works: true }),
   yesNo('rdb-del-sync-files', 'no', 'Remove snapshots that were only made for replication.'),
   yesNo('rdb-save-incremental-fsync', 'yes', 'Flush a snapshot to disk every 4 MB while it is written.'),
   integer(
@@ -102,6 +104,7 @@ export const PERSISTENCE_SETTINGS = [
     0,
     INT_MAX,
     'Growth in per cent since the last rewrite at which the append-only file is rewritten; 0 = never.',
+    { works: true },
   ),
   size(
     'auto-aof-rewrite-min-size',
@@ -109,6 +112,7 @@ export const PERSISTENCE_SETTINGS = [
     0,
     LONG_MAX,
     'Size below which the append-only file is not rewritten by itself.',
+    { works: true },
   ),
   yesNo('aof-rewrite-incremental-fsync', 'yes', 'Flush a rewritten append-only file to disk every 4 MB.'),
   yesNo(
@@ -119,7 +123,9 @@ export const PERSISTENCE_SETTINGS = [
       works: true,
     },
   ),
-  yesNo('aof-use-rdb-preamble', 'yes', 'Write the base of a rewritten append-only file as a snapshot.'),
+  yesNo('aof-use-rdb-preamble', 'yes', 'Write the base of a rewritten append-only file as a snapshot.', {
+    works: true,
+  }),
   yesNo('aof-timestamp-enabled', 'no', 'Note the time in the append-only file, for recovery to a point in time.'),
   yesNo('aof-disable-auto-gc', 'no', 'Keep append-only files that are no longer needed (for tests).'),
 ] as const;

@@ -14,6 +14,7 @@ import {
   writeField,
 } from '../datatypes/bit-fields.ts';
 import type { Unit } from '../dispatch/unit.ts';
+import { STRING_EVENT } from '../keyspace/key-events.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { Args } from '../resp/args.ts';
 import { parseInt64, parseInteger } from '../resp/numbers.ts';
@@ -208,7 +209,8 @@ function runWrites(unit: Unit, operations: readonly FieldOperation[], needed: nu
     else if (runWrite(ks, operation, reply)) changes++;
   }
   // growth alone is a change, even where every write fails
-  unit.dirty += total === present ? changes : Math.max(changes, 1);
+  const counted = total === present ? changes : Math.max(changes, 1);
+  if (counted > 0) unit.changed(1, STRING_EVENT.setbit, counted);
 }
 
 export function bitfield(unit: Unit, args: Args, reply: ReplyWriter): void {

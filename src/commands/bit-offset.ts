@@ -1,5 +1,6 @@
 /** The offset argument of the bitmap commands, and the commands that need nothing more: SETBIT, GETBIT. */
 import type { Unit } from '../dispatch/unit.ts';
+import { STRING_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import { parseInteger } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
@@ -46,7 +47,7 @@ export function setbit(unit: Unit, args: Args, reply: ReplyWriter): void {
   const shift = 7 - (offset & 7);
   const old = (ks.vBuf[at] >> shift) & 1;
   if (old !== bit) ks.vBuf[at] ^= 1 << shift;
-  if (old !== bit || total !== present) unit.dirty++;
+  if (old !== bit || total !== present) unit.changed(1, STRING_EVENT.setbit);
   reply.integer(old);
 }
 

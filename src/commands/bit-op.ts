@@ -5,6 +5,7 @@
 import { BIT_OPERATION, type BitOperation, ByteRanges, combineBits } from '../datatypes/bit-operations.ts';
 import type { Unit } from '../dispatch/unit.ts';
 import { NO_DEADLINE } from '../keyspace/entry.ts';
+import { GENERIC_EVENT, STRING_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
@@ -67,7 +68,7 @@ export function bitop(unit: Unit, args: Args, reply: ReplyWriter): void {
     const result = length <= KEPT_BYTES ? kept : Buffer.allocUnsafeSlow(length);
     combineBits(operation, sources, result, length);
     storeBytes(unit, 2, result, length, NO_DEADLINE, h, true);
-    unit.dirty++;
+    unit.changed(2, STRING_EVENT.set);
     const effect = unit.effect(2, 3);
     effect.argText('SET');
     effect.arg(args.buf, args.starts[2], args.ends[2]);
@@ -75,7 +76,7 @@ export function bitop(unit: Unit, args: Args, reply: ReplyWriter): void {
   } else if (h !== 0) {
     unit.effectDelete(2);
     unit.ks.remove(unit.db, h);
-    unit.dirty++;
+    unit.changed(2, GENERIC_EVENT.del);
   }
   reply.integer(length);
 }

@@ -12,8 +12,10 @@ import {
   clientSetname,
 } from './client.ts';
 import { clientKill } from './client-kill.ts';
+import { clientPause, clientUnpause } from './client-pause.ts';
+import { clientCaching, clientGetredir, clientTracking, clientTrackinginfo } from './client-tracking.ts';
 import type { CommandDocArgument, CommandSpec, FlagName, SessionHandler } from './spec.ts';
-import { NONDETERMINISTIC, oneOf, token } from './spec-parts.ts';
+import { NONDETERMINISTIC, oneOf, optionalToken, token } from './spec-parts.ts';
 
 const OWN: FlagName[] = ['noscript', 'loading', 'stale'];
 const ADMIN: FlagName[] = ['admin', 'noscript', 'loading', 'stale'];
@@ -142,11 +144,43 @@ export const CLIENT_SUBCOMMANDS: CommandSpec[] = [
   row('reply', 3, '3.2.0', OWN, 'Says whether commands are answered.', clientReply, {
     arguments: [oneOf('action', token('ON'), token('OFF'), token('SKIP'))],
   }),
+  row('pause', -3, '2.9.50', ADMIN, 'Lets commands wait for some time.', clientPause, {
+    arguments: [
+      { name: 'timeout', type: 'integer' },
+      { ...oneOf('mode', token('WRITE'), token('ALL')), since: '6.2.0', optional: true },
+    ],
+    history: [['6.2.0', 'Takes `WRITE` and `ALL`.']],
+  }),
+  { ...row('unpause', 2, '6.2.0', ADMIN, 'Ends the pause.', clientUnpause), complexity: 'O(N) for N paused clients' },
   row('no-evict', 3, '7.0.0', ADMIN, 'Spares the connection when memory is short.', clientNoEvict, {
     arguments: [ON_OFF],
   }),
   row('no-touch', 3, '7.2.0', OWN, 'Lets commands of the connection leave idle times alone.', clientNoTouch, {
     arguments: [ON_OFF],
   }),
+  row(
+    'tracking',
+    -3,
+    '6.0.0',
+    OWN,
+    'Says whether to tell of changes of keys that this connection has read.',
+    clientTracking,
+    {
+      arguments: [
+        oneOf('status', token('ON'), token('OFF')),
+        { name: 'client-id', type: 'integer', token: 'REDIRECT', optional: true },
+        { name: 'prefix', type: 'string', token: 'PREFIX', optional: true, multiple: true, multipleToken: true },
+        optionalToken('BCAST'),
+        optionalToken('OPTIN'),
+        optionalToken('OPTOUT'),
+        optionalToken('NOLOOP'),
+      ],
+    },
+  ),
+  row('caching', 3, '6.0.0', OWN, 'Says whether the keys of the next command are tracked.', clientCaching, {
+    arguments: [oneOf('mode', token('YES'), token('NO'))],
+  }),
+  row('getredir', 2, '6.0.0', OWN, 'Tells where changes of keys are sent.', clientGetredir),
+  row('trackinginfo', 2, '6.2.0', OWN, 'Tells how keys are tracked.', clientTrackinginfo),
   row('help', 2, '5.0.0', ['loading', 'stale'], 'Lists the subcommands.', clientHelp),
 ];

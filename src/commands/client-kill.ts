@@ -4,7 +4,7 @@ import type { Session } from '../dispatch/session.ts';
 import type { Args } from '../resp/args.ts';
 import { parseInteger } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { clientTypeArgument } from './client.ts';
+import { clientTypeArgument, isOfType } from './client.ts';
 import { ERR } from './errors.ts';
 
 /** What a connection must be to be closed; null: any. */
@@ -84,7 +84,7 @@ function parseFilter(args: Args, reply: ReplyWriter): KillFilter | null {
 function fits(filter: KillFilter, info: ClientInfo, session: Session): boolean {
   if (filter.addr !== null && info.addr !== filter.addr) return false;
   if (filter.laddr !== null && info.laddr !== filter.laddr) return false;
-  if (filter.type !== null && filter.type !== 'normal') return false;
+  if (filter.type !== null && !isOfType(info, filter.type)) return false;
   if (filter.id !== null && info.id !== filter.id) return false;
   if (filter.user !== null && info.user !== filter.user) return false;
   const ageSeconds = Math.floor((session.nowMs - info.createdMs) / 1000);

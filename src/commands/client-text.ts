@@ -20,15 +20,23 @@ export function setClientName(session: Session, name: string): void {
 }
 
 const FLAG_LETTERS: readonly [flag: number, letter: string][] = [
+  [CLIENT_FLAG.monitor, 'O'],
+  [CLIENT_FLAG.subscriber, 'P'],
   [CLIENT_FLAG.waiting, 'b'],
+  [CLIENT_FLAG.tracking, 't'],
+  [CLIENT_FLAG.brokenRedirect, 'R'],
+  [CLIENT_FLAG.broadcast, 'B'],
   [CLIENT_FLAG.closing, 'A'],
   [CLIENT_FLAG.unixSocket, 'U'],
   [CLIENT_FLAG.noEvict, 'e'],
   [CLIENT_FLAG.noTouch, 'T'],
 ];
 
-function flagLetters(flags: number): string {
+function flagLetters(info: ClientInfo): string {
+  const { flags } = info;
   let letters = '';
+  if (info.queued >= 0) letters += 'x';
+  if (info.watchBroken) letters += 'd';
   for (const [flag, letter] of FLAG_LETTERS) if ((flags & flag) !== 0) letters += letter;
   return letters === '' ? 'N' : letters;
 }
@@ -46,10 +54,10 @@ export function clientLine(info: ClientInfo, nowMs: number): string {
   const isWriting = info.outputBytes > 0;
   return (
     `id=${info.id} addr=${info.addr} laddr=${info.laddr} fd=${info.fd} name=${info.name}` +
-    ` age=${wholeSeconds(info.createdMs, nowMs)} idle=${wholeSeconds(info.lastMs, nowMs)} flags=${flagLetters(info.flags)}` +
-    ` db=${info.db} sub=0 psub=0 ssub=0 multi=-1 qbuf=${info.queryBytes} qbuf-free=${info.queryFreeBytes} argv-mem=${info.argumentBytes} multi-mem=0 rbs=0 rbp=0` +
-    ` obl=0 oll=${isWriting ? 1 : 0} omem=${info.outputBytes} tot-mem=${info.totalBytes} events=${isWriting ? 'rw' : 'r'}` +
-    ` cmd=${row === null ? 'NULL' : row.shownName} user=${info.user} redir=-1 resp=${info.resp}` +
+    ` age=${wholeSeconds(info.createdMs, nowMs)} idle=${wholeSeconds(info.lastMs, nowMs)} flags=${flagLetters(info)}` +
+    ` db=${info.db} sub=${info.channels} psub=${info.patterns} ssub=${info.shardChannels} multi=${info.queued} watch=${info.watched} qbuf=${info.queryBytes} qbuf-free=${info.queryFreeBytes} argv-mem=${info.argumentBytes} multi-mem=${info.queuedBytes} rbs=0 rbp=0` +
+    ` obl=0 oll=${isWriting ? 1 : 0} omem=${info.outputBytes} tot-mem=${info.totalBytes + info.queuedBytes} events=${isWriting ? 'rw' : 'r'}` +
+    ` cmd=${row === null ? 'NULL' : row.shownName} user=${info.user} redir=${info.redirect} resp=${info.resp}` +
     ` lib-name=${info.libName} lib-ver=${info.libVersion}`
   );
 }

@@ -10,7 +10,7 @@ import { ERR } from './errors.ts';
 import { replyHelp } from './help-reply.ts';
 import { REPLY_MODE } from './reply-mode.ts';
 
-/** Types that CLIENT LIST and KILL tell apart; so far every connection is a normal one. */
+/** Types that CLIENT LIST and KILL tell apart. */
 const CLIENT_TYPES = ['normal', 'slave', 'replica', 'pubsub', 'master'];
 
 /** The name of a client type in lower case, or null after an error reply. */
@@ -19,6 +19,16 @@ export function clientTypeArgument(args: Args, index: number, reply: ReplyWriter
   if (CLIENT_TYPES.includes(name)) return name;
   reply.error(`ERR Unknown client type '${args.text(index)}'`);
   return null;
+}
+
+/** Is a connection of this type? Who has subscriptions is not a normal one. */
+export function isOfType(info: ClientInfo, type: string): boolean {
+  const own = (info.flags & CLIENT_FLAG.subscriber) !== 0 ? 'pubsub' : 'normal';
+  return type === own;
+}
+
+function ofType(infos: readonly ClientInfo[], type: string): ClientInfo[] {
+  return infos.filter((info) => isOfType(info, type));
 }
 
 export function clientId(session: Session, _args: Args, reply: ReplyWriter): void {
@@ -82,7 +92,7 @@ export function clientList(session: Session, args: Args, reply: ReplyWriter): vo
   if (args.count === 2) return replyClients(session, args, clients.list(), reply);
   if (args.count === 4 && args.equalsIgnoreCase(2, 'type')) {
     const type = clientTypeArgument(args, 3, reply);
-    if (type !== null) replyClients(session, args, type === 'normal' ? clients.list() : [], reply);
+    if (type !== null) replyClients(session, args, ofType(clients.list(), type), reply);
     return;
   }
   if (args.count > 3 && args.equalsIgnoreCase(2, 'id')) return listByIds(session, args, reply);
@@ -141,6 +151,10 @@ export function clientNoTouch(session: Session, args: Args, reply: ReplyWriter):
 
 export function clientHelp(_session: Session, _args: Args, reply: ReplyWriter): void {
   replyHelp(reply, 'CLIENT', [
+    'CACHING (YES|NO)',
+    '    Whether to track the keys of the next command (modes OPTIN and OPTOUT).',
+    'GETREDIR',
+    '    The id of the connection that gets the invalidations of this one.',
     'GETNAME',
     '    The name of this connection.',
     'ID',
@@ -171,6 +185,9 @@ export function clientHelp(_session: Session, _args: Args, reply: ReplyWriter): 
     '    Spare this connection when clients are closed to gain memory.',
     'NO-TOUCH (ON|OFF)',
     '    Let commands of this connection leave the idle time of keys alone.',
+    'PAUSE <timeout> [WRITE|ALL]',
+    '    Let commands (or only those that may change something) of all connections',
+    '    wait for so many milliseconds.',
     'REPLY (ON|OFF|SKIP)',
     '    Whether commands of this connection are answered.',
     'SETINFO <option> <value>',
@@ -179,5 +196,12 @@ export function clientHelp(_session: Session, _args: Args, reply: ReplyWriter): 
     '    * LIB-VER <version>',
     'SETNAME <name>',
     '    Give this connection a name.',
+    'TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]',
+    '         [OPTIN] [OPTOUT] [NOLOOP]',
+    '    Tell this connection when keys change that it has read.',
+    'TRACKINGINFO',
+    '    How keys are tracked for this connection.',
+    'UNPAUSE',
+    '    End the pause.',
   ]);
 }

@@ -60,16 +60,19 @@ function replyKeyFlags(spec: KeySpec, reply: ReplyWriter): void {
   );
 }
 
-function replyPairs(pairs: readonly [name: string, value: number][], reply: ReplyWriter): void {
+type KeyFact = readonly [name: string, value: number | string];
+
+function replyPairs(pairs: readonly KeyFact[], reply: ReplyWriter): void {
   reply.map(pairs.length);
   for (const [name, value] of pairs) {
     reply.bulkText(name);
-    reply.integer(value);
+    if (typeof value === 'string') reply.bulkText(value);
+    else reply.integer(value);
   }
 }
 
-/** One half of a key spec: its type and the numbers of that type. */
-function replyKeyStep(title: string, type: string, pairs: readonly [string, number][], reply: ReplyWriter): void {
+/** One half of a key spec: its type and the facts of that type. */
+function replyKeyStep(title: string, type: string, pairs: readonly KeyFact[], reply: ReplyWriter): void {
   reply.bulkText(title);
   reply.map(2);
   reply.bulkText('type');
@@ -86,7 +89,22 @@ function replyKeySpec(spec: KeySpec, reply: ReplyWriter): void {
   }
   reply.bulkText('flags');
   replyKeyFlags(spec, reply);
-  replyKeyStep('begin_search', 'index', [['index', spec.begin]], reply);
+  if (spec.find.kind === 'unknown') {
+    replyKeyStep('begin_search', 'unknown', [], reply);
+    replyKeyStep('find_keys', 'unknown', [], reply);
+    return;
+  }
+  if (spec.keyword === undefined) replyKeyStep('begin_search', 'index', [['index', spec.begin]], reply);
+  else
+    replyKeyStep(
+      'begin_search',
+      'keyword',
+      [
+        ['keyword', spec.keyword],
+        ['startfrom', spec.begin],
+      ],
+      reply,
+    );
   const find = spec.find;
   const numbers: [string, number][] =
     find.kind === 'range'
@@ -224,7 +242,19 @@ function locateKeys(row: CommandRow, inner: Args): { at: number; spec: KeySpec }
     if (count === INVALID_KEYS) return null;
     for (let i = 0; i < count; i++) found.push({ at: out[i], spec });
   }
+  addUnspecified(row, inner, out, found);
   return found;
+}
+
+/** Adds the keys that only the row's own `findKeys` finds, as keys of its last spec. */
+function addUnspecified(row: CommandRow, inner: Args, out: Int32Array, found: { at: number; spec: KeySpec }[]): void {
+  const last = row.spec.keys[row.spec.keys.length - 1];
+  if (row.spec.findKeys === undefined || last.find.kind !== 'unknown') return;
+  const count = row.spec.findKeys(inner, out);
+  for (let i = 0; i < count; i++) {
+    const at = out[i];
+    if (!found.some((key) => key.at === at)) found.push({ at, spec: last });
+  }
 }
 
 function getKeys(args: Args, reply: ReplyWriter, withFlags: boolean): void {

@@ -12,6 +12,8 @@ export const INVALID_KEYS = -1;
  * there are, or INVALID_KEYS.
  */
 export function keyPositions(row: CommandRow, args: Args, out: Int32Array): number {
+  const own = row.spec.findKeys;
+  if (own !== undefined) return own(args, out);
   const specs = row.spec.keys;
   let found = 0;
   for (let i = 0; i < specs.length; i++) {
@@ -23,7 +25,12 @@ export function keyPositions(row: CommandRow, args: Args, out: Int32Array): numb
 
 /** Appends the positions of one spec behind `found` others; returns the new number of them, or INVALID_KEYS. */
 export function specPositions(spec: KeySpec, args: Args, out: Int32Array, found: number): number {
+  if (spec.find.kind === 'unknown') return found;
   let first = spec.begin;
+  if (spec.keyword !== undefined) {
+    first = behindKeyword(args, first, spec.keyword.toLowerCase());
+    if (first < 0) return found;
+  }
   let last: number;
   const find = spec.find;
   if (find.kind === 'range') {
@@ -41,4 +48,15 @@ export function specPositions(spec: KeySpec, args: Args, out: Int32Array, found:
   if (last >= args.count) return INVALID_KEYS;
   for (let i = first; i <= last; i += find.step) out[found++] = i;
   return found;
+}
+
+/** Index of the argument behind a word that is looked for from `begin` on, or backwards; -1: there is none. */
+function behindKeyword(args: Args, begin: number, lowerAscii: string): number {
+  const last = args.count - 2;
+  if (begin > 0) {
+    for (let i = begin; i <= last; i++) if (args.equalsIgnoreCase(i, lowerAscii)) return i + 1;
+  } else {
+    for (let i = args.count + begin; i > 0; i--) if (i <= last && args.equalsIgnoreCase(i, lowerAscii)) return i + 1;
+  }
+  return -1;
 }

@@ -61,6 +61,8 @@ export class CommandRow {
   readonly singleRange: boolean;
   /** Exactly one key, at argument `firstKey`, which the arity guarantees. */
   readonly oneKey: boolean;
+  /** Is never forwarded to another thread. */
+  readonly atHome: boolean;
   /** The gate has nothing to ask about its form but the number of arguments. */
   readonly isPlain: boolean;
   /** First argument of `storedValues`, 0 = none. */
@@ -85,7 +87,8 @@ export class CommandRow {
     this.lastKey = keys.last;
     this.keyStep = keys.step;
     this.singleRange = !keys.movable;
-    this.isPlain = !this.isContainer && (this.flagBits & FLAG.protected) === 0;
+    this.atHome = spec.atHome === true;
+    this.isPlain = !this.isContainer && !this.atHome && (this.flagBits & FLAG.protected) === 0;
     this.firstValue = spec.storedValues?.first ?? 0;
     this.oneKey = this.reach === REACH.keys && !keys.movable && keys.first > 0 && keys.first === keys.last;
   }
@@ -303,15 +306,17 @@ function categoryBits(spec: CommandSpec): number {
 function legacyKeys(keys: readonly KeySpec[]): { first: number; last: number; step: number; movable: boolean } {
   const none = { first: 0, last: 0, step: 0 };
   if (keys.length === 0) return { ...none, movable: false };
-  let movable = keys.some((key) => key.flags.includes('incomplete') || key.find.kind !== 'range');
-  if (keys.length === 1 && keys[0].find.kind === 'range') {
+  let movable = keys.some(
+    (key) => key.flags.includes('incomplete') || key.find.kind !== 'range' || key.keyword !== undefined,
+  );
+  if (keys.length === 1 && keys[0].find.kind === 'range' && keys[0].keyword === undefined) {
     const { last, step } = keys[0].find;
     return { first: keys[0].begin, last: last >= 0 ? keys[0].begin + last : last, step, movable };
   }
   let first = 0;
   let last = 0;
   for (const key of keys) {
-    if (key.find.kind !== 'range') continue;
+    if (key.find.kind !== 'range' || key.keyword !== undefined) continue;
     if (key.find.step !== 1 || (last !== 0 && last !== key.begin - 1)) {
       movable = true;
       continue;

@@ -29,19 +29,20 @@ export function configSetCommand(session: Session, args: Args, reply: ReplyWrite
     localClient: isLocal(session),
     loading,
     directory: (base, path) => control.directory(base, path),
-    apply: (names) => control.settingsChanged(names),
+    apply: (names) => (session.isExecuting ? session.deferSettings(names) : control.settingsChanged(names)),
   });
   if (error === null) reply.ok();
   else reply.error(error);
 }
 
 export function configResetstat(session: Session, _args: Args, reply: ReplyWriter): void {
-  const { counters, samples, commandStats, errorStats } = session.server;
+  const { counters, samples, commandStats, errorStats, latencyHistograms } = session.server;
   // what a snapshot would have to write is no statistic
   for (const name of COUNTER_NAMES) if (name !== 'changes') counters.reset(name);
   samples.resetRates();
   commandStats.reset();
   errorStats.reset();
+  latencyHistograms.reset();
   reply.ok();
 }
 

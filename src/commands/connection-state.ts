@@ -6,6 +6,7 @@ import type { Args } from '../resp/args.ts';
 import { parseInteger } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { BAD_CLIENT_NAME, isPrintable, setClientName } from './client-text.ts';
+import { clearTracking } from './client-tracking.ts';
 import { ERR } from './errors.ts';
 import { databaseArgument } from './integer-arguments.ts';
 
@@ -15,8 +16,17 @@ const NO_PASSWORD_SET =
 const HELLO_NOAUTH =
   'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time';
 
-export function ping(_session: Session, args: Args, reply: ReplyWriter): void {
+/** Where messages come in between, a RESP2 client expects nothing but arrays. */
+function pingSubscriber(args: Args, reply: ReplyWriter): void {
+  reply.array(2);
+  reply.bulkText('pong');
+  if (args.count === 2) reply.bulk(args.buf, args.starts[1], args.ends[1]);
+  else reply.bulkText('');
+}
+
+export function ping(session: Session, args: Args, reply: ReplyWriter): void {
   if (args.count > 2) reply.error("ERR wrong number of arguments for 'ping' command");
+  else if (session.isSubscriber && session.resp === 2) pingSubscriber(args, reply);
   else if (args.count === 2) reply.bulk(args.buf, args.starts[1], args.ends[1]);
   else reply.simple('PONG');
 }
@@ -123,11 +133,14 @@ export function select(session: Session, args: Args, reply: ReplyWriter): void {
 }
 
 export function reset(session: Session, _args: Args, reply: ReplyWriter): void {
+  session.server.pushes.leave(session);
+  session.server.clients.subscribed(session.record, 0, 0, 0);
   session.reset();
   setProtocol(session, 2, reply);
   const clients = session.server.clients;
   clients.describe(session.record, { name: '', user: session.user });
   clients.setFlag(session.record, CLIENT_FLAG.noEvict | CLIENT_FLAG.noTouch, false);
+  clearTracking(session);
   reply.simple('RESET');
 }
 

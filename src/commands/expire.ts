@@ -1,6 +1,7 @@
 /** The EXPIRE and TTL families and PERSIST. Deadlines are journalled as absolute times; one in the past is a removal. */
 import type { Unit } from '../dispatch/unit.ts';
 import { NO_DEADLINE } from '../keyspace/entry.ts';
+import { GENERIC_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import { parseInt64, parseInteger } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
@@ -86,14 +87,15 @@ function expireGeneric(unit: Unit, args: Args, reply: ReplyWriter, name: string,
   if (deadline <= unit.nowMs) {
     unit.effectDelete(1);
     unit.ks.remove(unit.db, h);
+    unit.changed(1, GENERIC_EVENT.del);
   } else {
     unit.ks.setDeadline(unit.db, h, deadline);
+    unit.changed(1, GENERIC_EVENT.expire);
     const effect = unit.effect(1, 3);
     effect.argText('PEXPIREAT');
     effect.arg(args.buf, args.starts[1], args.ends[1]);
     effect.argNumber(deadline);
   }
-  unit.dirty++;
   reply.integer(1);
 }
 
@@ -147,6 +149,6 @@ export function persist(unit: Unit, _args: Args, reply: ReplyWriter): void {
   const h = unit.findWrite(1);
   if (h === 0 || unit.ks.deadlineOf(h) === NO_DEADLINE) return reply.integer(0);
   unit.ks.setDeadline(unit.db, h, NO_DEADLINE);
-  unit.dirty++;
+  unit.changed(1, GENERIC_EVENT.persist);
   reply.integer(1);
 }

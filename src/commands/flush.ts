@@ -58,6 +58,7 @@ export function swapdb(unit: Unit, args: Args, reply: ReplyWriter): void {
     effect.argText('SWAPDB');
     effect.argNumber(a);
     effect.argNumber(b);
+    unit.noteSwap(ks, a, b);
     ks.swap(a, b);
   }
   unit.dirty++;

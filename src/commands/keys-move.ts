@@ -4,9 +4,14 @@
  * Within one shard the entry moves (or is copied) and the command itself is the journal record. Across shards the record of
  * each shard is closed: `DEL source` at the source, the resulting value at the destination (R16).
  */
+
+import { RdbReader } from '../datatypes/rdb-reader.ts';
 import type { Unit } from '../dispatch/unit.ts';
-import { NO_DEADLINE, TYPE_STRING } from '../keyspace/entry.ts';
+import { TYPE_STRING } from '../keyspace/entry.ts';
+import { GENERIC_EVENT } from '../keyspace/key-events.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
+import { PAYLOAD_TAIL_BYTES, payloadOf } from '../keyspace/rdb-payload.ts';
+import { RdbValueReader, READ } from '../keyspace/rdb-value-reader.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
@@ -15,6 +20,8 @@ import { databaseArgument } from './integer-arguments.ts';
 /** The value is larger than what the journal can take at this moment; nothing has happened. */
 const JOURNAL_BEHIND = 'ERR The journal is behind and cannot take a value of this size yet, try again';
 const SAME_OBJECT = 'ERR source and destination objects are the same';
+/** Elements of a structure that stand for all when its size is estimated. */
+const SIZE_SAMPLES = 5;
 /** Room for an entry's header, deadline and heap place besides key and value. */
 const ENTRY_SLACK_BYTES = 4096;
 
@@ -22,9 +29,13 @@ function sameBytes(args: Args, a: number, b: number): boolean {
   return args.buf.compare(args.buf, args.starts[b], args.ends[b], args.starts[a], args.ends[a]) === 0;
 }
 
-/** Room in `to` and in its journal for a copy of the string `h` of `from` under key argument 2; answers the error itself. */
+/**
+ * Room in `to` and in its journal for a copy of the value of `h` of `from` under key argument 2; answers the error itself. What a
+ * structure takes when it is read again is reserved by its reader.
+ */
 function reserveCopy(unit: Unit, to: Keyspace, from: Keyspace, h: number, args: Args, reply: ReplyWriter): boolean {
-  const bytes = from.valueBytes(h) + args.length(2) + ENTRY_SLACK_BYTES;
+  const isString = from.typeOf(h) === TYPE_STRING;
+  const bytes = (isString ? from.valueBytes(h) : from.memoryOf(h, SIZE_SAMPLES)) + args.length(2) + ENTRY_SLACK_BYTES;
   const journal = unit.journals[to.shard];
   if (!to.reserve(bytes)) reply.error(ERR.OOM);
   else if (journal.enabled && from !== to && !journal.reserve(bytes)) reply.error(JOURNAL_BEHIND);
@@ -32,43 +43,41 @@ function reserveCopy(unit: Unit, to: Keyspace, from: Keyspace, h: number, args: 
   return false;
 }
 
-/** Writes the string `h` of `from` to key argument 2 in database `dbTo`, over `old` (0: absent). */
-function writeCopy(unit: Unit, args: Args, from: Keyspace, h: number, dbTo: number, old: number): void {
+/**
+ * Writes a copy of the value `h` of `from` to key argument 2 in database `dbTo`, over `old` (0: absent). False after an error
+ * reply: no room, and nothing has changed.
+ */
+function writeCopy(
+  unit: Unit,
+  args: Args,
+  from: Keyspace,
+  h: number,
+  dbTo: number,
+  old: number,
+  reply: ReplyWriter,
+): boolean {
   const to = unit.space(2);
   const deadline = from.deadlineOf(h);
-  const raw = from.isRaw(h);
-  from.value(h);
-  to.setString(
-    dbTo,
-    unit.hashOf(2),
-    args.buf,
-    args.starts[2],
-    args.ends[2],
-    from.vBuf,
-    from.vStart,
-    from.vEnd,
-    deadline,
-    old,
-    raw,
-  );
-}
-
-/** Journals in the destination's shard that key argument 2 now holds the string `h` of `from`. */
-function effectValue(unit: Unit, args: Args, from: Keyspace, h: number, dbTo: number): void {
-  const deadline = from.deadlineOf(h);
-  from.value(h);
-  const effect = unit.effectIn(unit.space(2), dbTo, deadline === NO_DEADLINE ? 3 : 5);
-  effect.argText('SET');
-  effect.arg(args.buf, args.starts[2], args.ends[2]);
-  effect.arg(from.vBuf, from.vStart, from.vEnd);
-  if (deadline === NO_DEADLINE) return;
-  effect.argText('PXAT');
-  effect.argNumber(deadline);
-}
-
-/** Only strings can leave their shard as a value; other types bring their own way of copying with them. */
-function assertString(ks: Keyspace, h: number): void {
-  if (ks.typeOf(h) !== TYPE_STRING) throw new Error(`a value of type ${ks.typeOf(h)} cannot be copied to another key`);
+  const hash = unit.hashOf(2);
+  const start = args.starts[2];
+  const end = args.ends[2];
+  if (from.typeOf(h) === TYPE_STRING) {
+    const raw = from.isRaw(h);
+    from.value(h);
+    to.setString(dbTo, hash, args.buf, start, end, from.vBuf, from.vStart, from.vEnd, deadline, old, raw);
+    return true;
+  }
+  const payload = payloadOf(from, h, false);
+  const value = new RdbValueReader(to);
+  value.keepsForm = true;
+  const outcome = value.read(payload.buf[0], new RdbReader(payload.buf, 1, payload.pos - PAYLOAD_TAIL_BYTES));
+  if (outcome === READ.noRoom) {
+    reply.error(ERR.OOM);
+    return false;
+  }
+  if (outcome === READ.damaged) throw new Error(`a value of our own cannot be read: ${value.damage}`);
+  to.createStructure(dbTo, hash, args.buf, start, end, value.type, value.root, value.encoding, deadline, old);
+  return true;
 }
 
 function renameGeneric(unit: Unit, args: Args, reply: ReplyWriter, onlyNew: boolean): void {
@@ -84,14 +93,14 @@ function renameGeneric(unit: Unit, args: Args, reply: ReplyWriter, onlyNew: bool
     if (old !== 0) to.remove(db, old);
     to.rename(db, h, db, unit.hashOf(2), args.buf, args.starts[2], args.ends[2]);
   } else {
-    assertString(from, h);
     if (!reserveCopy(unit, to, from, h, args, reply)) return;
-    unit.effectDelete(1);
-    effectValue(unit, args, from, h, db);
-    writeCopy(unit, args, from, h, db, old);
+    if (!writeCopy(unit, args, from, h, db, old, reply)) return;
     from.remove(db, h);
+    unit.effectDelete(1);
+    unit.effectValue(2);
   }
-  unit.dirty++;
+  unit.changed(1, GENERIC_EVENT.rename_from);
+  unit.changed(2, GENERIC_EVENT.rename_to, 0);
   if (onlyNew) reply.integer(1);
   else reply.ok();
 }
@@ -123,11 +132,10 @@ export function copy(unit: Unit, args: Args, reply: ReplyWriter): void {
   const from = unit.ks;
   const old = unit.findWriteIn(dbTo, 2);
   if (old !== 0 && !replace) return reply.integer(0);
-  assertString(from, h);
   if (!reserveCopy(unit, unit.ks, from, h, args, reply)) return;
-  if (unit.heldCount > 1) effectValue(unit, args, from, h, dbTo);
-  writeCopy(unit, args, from, h, dbTo, old);
-  unit.dirty++;
+  if (!writeCopy(unit, args, from, h, dbTo, old, reply)) return;
+  if (unit.heldCount > 1) unit.effectValue(2, dbTo);
+  unit.changed(2, GENERIC_EVENT.copy_to, 1, dbTo);
   reply.integer(1);
 }
 
@@ -139,6 +147,7 @@ export function move(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (h === 0 || unit.findWriteIn(dbTo, 1) !== 0) return reply.integer(0);
   // a key lies in the same shard whatever its database
   unit.ks.rename(unit.db, h, dbTo, unit.hashOf(1), args.buf, args.starts[1], args.ends[1]);
-  unit.dirty++;
+  unit.changed(1, GENERIC_EVENT.move_from);
+  unit.changed(1, GENERIC_EVENT.move_to, 0, dbTo);
   reply.integer(1);
 }

@@ -1,6 +1,7 @@
 /** DEL, UNLINK, EXISTS, TOUCH, TYPE. */
 import type { Unit } from '../dispatch/unit.ts';
 import { TYPE_NAMES } from '../keyspace/entry.ts';
+import { GENERIC_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 
@@ -31,10 +32,10 @@ export function del(unit: Unit, args: Args, reply: ReplyWriter): void {
     removedArgs[i] = h === 0 ? 0 : 1;
     if (h === 0) continue;
     unit.ks.remove(unit.db, h);
+    unit.changed(i, GENERIC_EVENT.del);
     removed++;
   }
   if (removed > 0 && unit.heldCount > 1) effectRemovals(unit, args);
-  unit.dirty += removed;
   reply.integer(removed);
 }
 

@@ -13,7 +13,8 @@ import { configGetCommand, configHelp, configResetstat, configRewrite, configSet
 import { dbsize, flushall, flushdb, swapdb } from './flush.ts';
 import { info } from './info-command.ts';
 import { memoryHelp, memoryUsage } from './memory-command.ts';
-import { lastsave, role, shutdown, time } from './server-state.ts';
+import { monitor } from './pubsub.ts';
+import { bgrewriteaof, bgsave, lastsave, role, save, shutdown, time } from './server-state.ts';
 import type { CommandDocArgument, CommandSpec, FlagName, SessionHandler } from './spec.ts';
 import { keyArgument, NONDETERMINISTIC, oneKey, oneOf, optionalToken, token } from './spec-parts.ts';
 
@@ -262,6 +263,44 @@ export const SERVER_COMMANDS: CommandSpec[] = [
   {
     ...SERVER,
     keys: [],
+    name: 'save',
+    arity: 1,
+    flags: ['admin', 'noscript', 'no_async_loading', 'no_multi'],
+    acl: [],
+    since: '1.0.0',
+    summary: 'Writes a snapshot of all data to the RDB file and answers when it is there.',
+    complexity: 'O(N) for N keys in all databases',
+    session: save,
+  },
+  {
+    ...SERVER,
+    keys: [],
+    name: 'bgsave',
+    arity: -1,
+    flags: ['admin', 'noscript', 'no_async_loading'],
+    acl: [],
+    since: '1.0.0',
+    summary: 'Begins to write a snapshot of all data to the RDB file.',
+    complexity: 'O(1)',
+    history: [['3.2.2', 'Added the `SCHEDULE` option.']],
+    arguments: [optionalToken('SCHEDULE', '3.2.2')],
+    session: bgsave,
+  },
+  {
+    ...SERVER,
+    keys: [],
+    name: 'bgrewriteaof',
+    arity: 1,
+    flags: ['admin', 'noscript', 'no_async_loading'],
+    acl: [],
+    since: '1.0.0',
+    summary: 'Begins to rewrite the append only files as short as they can be.',
+    complexity: 'O(1)',
+    session: bgrewriteaof,
+  },
+  {
+    ...SERVER,
+    keys: [],
     name: 'lastsave',
     arity: 1,
     flags: ['loading', 'stale', 'fast'],
@@ -271,6 +310,18 @@ export const SERVER_COMMANDS: CommandSpec[] = [
     complexity: 'O(1)',
     tips: NONDETERMINISTIC,
     session: lastsave,
+  },
+  {
+    ...SERVER,
+    keys: [],
+    name: 'monitor',
+    arity: 1,
+    flags: ['admin', 'noscript', 'loading', 'stale'],
+    acl: [],
+    since: '1.0.0',
+    summary: 'Shows every command that the server runs, as it runs.',
+    complexity: 'O(1), and O(N) for N listeners with every command that the server runs then',
+    session: monitor,
   },
   {
     ...SERVER,

@@ -1,4 +1,5 @@
 /** TIME, LASTSAVE, ROLE, SHUTDOWN. */
+import { SAVE } from '../admin/save-state.ts';
 import type { Session } from '../dispatch/session.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
@@ -12,9 +13,23 @@ export function time(session: Session, _args: Args, reply: ReplyWriter): void {
   reply.bulkText(String(micros - seconds * 1_000_000));
 }
 
-/** There are no snapshots yet; as in Redis, the start of the process stands for the last one. */
+/** The start of the process stands for the first snapshot, as in Redis. */
 export function lastsave(session: Session, _args: Args, reply: ReplyWriter): void {
-  reply.integer(Math.floor(session.server.startedMs / 1000));
+  reply.integer(Math.floor(session.server.saves[SAVE.lastSaveMs] / 1000));
+}
+
+export function save(session: Session, _args: Args, _reply: ReplyWriter): void {
+  session.server.control.save(session, 'save');
+}
+
+export function bgrewriteaof(session: Session, _args: Args, _reply: ReplyWriter): void {
+  session.server.control.save(session, 'rewrite');
+}
+
+export function bgsave(session: Session, args: Args, reply: ReplyWriter): void {
+  const scheduled = args.count > 1;
+  if (args.count > 2 || (scheduled && !args.equalsIgnoreCase(1, 'schedule'))) return reply.error(ERR.SYNTAX);
+  session.server.control.save(session, scheduled ? 'schedule' : 'bgsave');
 }
 
 export function role(_session: Session, _args: Args, reply: ReplyWriter): void {

@@ -54,11 +54,15 @@ export type KeyFlag =
 /** Where keys stand: begin_search index + find_keys range (the only form the commands so far need) or keynum. */
 export interface KeySpec {
   flags: KeyFlag[];
-  /** Index of the first key argument, the command name being 0. */
+  /** Index of the first key argument, the command name being 0; with `keyword` where the search for it begins. */
   begin: number;
+  /** The keys stand behind the first argument, from `begin` on (negative: from that many before the end backwards), that is this word. */
+  keyword?: string;
   find:
     | { kind: 'range'; last: number; step: number; limit: number }
-    | { kind: 'keynum'; keynumIndex: number; firstKey: number; step: number };
+    | { kind: 'keynum'; keynumIndex: number; firstKey: number; step: number }
+    /** The arguments do not tell, or only `findKeys` can. */
+    | { kind: 'unknown' };
   notes?: string;
 }
 
@@ -130,6 +134,8 @@ export interface CommandSpec {
   reach?: Reach;
   /** With reach 'chosen': the one shard that this call latches, or a SHARD_CHOICE. Runs before the latches are taken. */
   shardChoice?: (args: Args, spaces: readonly Keyspace[], db: number) => number;
+  /** Where the specs do not tell exactly which arguments are keys: writes their indexes into `out`, returns how many there are. */
+  findKeys?: (args: Args, out: Int32Array) => number;
   /**
    * Arguments that the command stores as whole strings, as they are: the first of them and the step to the next (0: no other),
    * each under the command's one key, or under the key in front of it. Long ones are copied before the latch is taken.
@@ -137,6 +143,8 @@ export interface CommandSpec {
   storedValues?: { first: number; step: number };
   /** Needs no memory, whatever it removes: runs even where no room is left. */
   freesOnly?: true;
+  /** Runs on the client's own thread always: it changes the client, too (Unit.session). */
+  atHome?: true;
   run?: DataHandler;
   session?: SessionHandler;
   /** Rows of the subcommands; their names without the container ('get', not 'config|get'). */

@@ -4,6 +4,7 @@
  */
 import type { Unit } from '../dispatch/unit.ts';
 import { KEEP_DEADLINE } from '../keyspace/entry.ts';
+import { STRING_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import { addLongDoubles, formatLongDouble, LONG_DOUBLE_ZERO, parseLongDouble } from '../resp/long-double.ts';
 import { isInt64, parseInt64, parseInteger, writeInteger } from '../resp/numbers.ts';
@@ -11,6 +12,7 @@ import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
 import { isStringOrAbsent, storeBytes } from './string-value.ts';
 
+const INCRBY = STRING_EVENT.incrby;
 const DECREMENT_OVERFLOW = 'ERR decrement would overflow';
 const NOT_FINITE = 'ERR increment would produce NaN or Infinity';
 const MIN_INT64 = -(2n ** 63n);
@@ -31,7 +33,7 @@ function add(unit: Unit, reply: ReplyWriter, by: number): void {
   const sum = value + by;
   if (!Number.isSafeInteger(sum)) return addBig(unit, reply, BigInt(by));
   storeBytes(unit, 1, digits, writeInteger(digits, 0, sum), KEEP_DEADLINE, h, false);
-  unit.dirty++;
+  unit.changed(1, INCRBY);
   reply.integer(sum);
 }
 
@@ -50,7 +52,7 @@ function addBig(unit: Unit, reply: ReplyWriter, by: bigint): void {
   if (!isInt64(sum)) return reply.error(ERR.OVERFLOW);
   const length = digits.write(sum.toString(), 0, 'latin1');
   storeBytes(unit, 1, digits, length, KEEP_DEADLINE, h, false);
-  unit.dirty++;
+  unit.changed(1, INCRBY);
   reply.bigInteger(sum);
 }
 
@@ -93,7 +95,7 @@ export function incrbyfloat(unit: Unit, args: Args, reply: ReplyWriter): void {
   const text = formatLongDouble(sum);
   const bytes = Buffer.from(text, 'latin1');
   storeBytes(unit, 1, bytes, bytes.length, KEEP_DEADLINE, h, false);
-  unit.dirty++;
+  unit.changed(1, STRING_EVENT.incrbyfloat);
   reply.bulkText(text);
   const effect = unit.effect(1, 4);
   effect.argText('SET');

@@ -1,6 +1,7 @@
 /** APPEND and SETRANGE: parts of a string. */
 import type { Unit } from '../dispatch/unit.ts';
 import { NO_DEADLINE } from '../keyspace/entry.ts';
+import { STRING_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
@@ -12,7 +13,7 @@ export function append(unit: Unit, args: Args, reply: ReplyWriter): void {
   const added = args.length(2);
   if (h === 0) {
     store(unit, args, 1, 2, NO_DEADLINE, 0);
-    unit.dirty++;
+    unit.changed(1, STRING_EVENT.append);
     return reply.integer(added);
   }
   if (!isStringOrAbsent(ks, h, reply)) return;
@@ -20,7 +21,7 @@ export function append(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (!lengthAllowed(unit, total, reply) || !roomFor(unit, total, reply)) return;
   stretch(unit, 1, h, total);
   args.buf.copy(ks.vBuf, ks.vEnd - added, args.starts[2], args.ends[2]);
-  unit.dirty++;
+  unit.changed(1, STRING_EVENT.append);
   reply.integer(total);
 }
 
@@ -39,6 +40,6 @@ export function setrange(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (!roomFor(unit, total, reply)) return;
   stretch(unit, 1, h, total);
   args.buf.copy(ks.vBuf, ks.vStart + offset, args.starts[3], args.ends[3]);
-  unit.dirty++;
+  unit.changed(1, STRING_EVENT.setrange);
   reply.integer(total);
 }

@@ -1,6 +1,7 @@
 /** MGET, MSET, MSETNX: several keys in one unit, over as many shards as they lie in. */
 import type { Unit } from '../dispatch/unit.ts';
 import { NO_DEADLINE, TYPE_STRING } from '../keyspace/entry.ts';
+import { STRING_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
@@ -52,8 +53,8 @@ function setPairs(unit: Unit, args: Args): void {
   for (let i = 1; i < args.count; i += 2) {
     const h = unit.findWrite(i);
     store(unit, args, i, i + 1, NO_DEADLINE, h);
+    unit.changed(i, STRING_EVENT.set);
   }
-  unit.dirty += (args.count - 1) >> 1;
   // within one shard the command itself is the record
   if (unit.heldCount > 1) for (let i = 0; i < unit.heldCount; i++) effectOfShard(unit, args, unit.held[i]);
 }

@@ -1,6 +1,7 @@
 /** Commands that read a string, and those that read it and change its life: GET, STRLEN, GETRANGE, GETEX, GETDEL. */
 import type { Unit } from '../dispatch/unit.ts';
 import { MAX_LATCHED_COPY_BYTES, NO_DEADLINE, TYPE_STRING } from '../keyspace/entry.ts';
+import { GENERIC_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
@@ -64,13 +65,14 @@ export function getex(unit: Unit, args: Args, reply: ReplyWriter): void {
 
 /** Sets the deadline of key argument 1, or removes the key if that has passed. */
 function expireAt(unit: Unit, args: Args, h: number, deadline: number): void {
-  unit.dirty++;
   if (deadline <= unit.nowMs) {
     unit.effectDelete(1);
     unit.ks.remove(unit.db, h);
+    unit.changed(1, GENERIC_EVENT.del);
     return;
   }
   unit.ks.setDeadline(unit.db, h, deadline);
+  unit.changed(1, GENERIC_EVENT.expire);
   const effect = unit.effect(1, 3);
   effect.argText('PEXPIREAT');
   effect.arg(args.buf, args.starts[1], args.ends[1]);
@@ -79,8 +81,8 @@ function expireAt(unit: Unit, args: Args, h: number, deadline: number): void {
 
 function persistKey(unit: Unit, args: Args, h: number): void {
   if (unit.ks.deadlineOf(h) === NO_DEADLINE) return;
-  unit.dirty++;
   unit.ks.setDeadline(unit.db, h, NO_DEADLINE);
+  unit.changed(1, GENERIC_EVENT.persist);
   const effect = unit.effect(1, 2);
   effect.argText('PERSIST');
   effect.arg(args.buf, args.starts[1], args.ends[1]);
@@ -93,5 +95,5 @@ export function getdel(unit: Unit, _args: Args, reply: ReplyWriter): void {
   if (h === 0) return;
   unit.effectDelete(1);
   unit.ks.remove(unit.db, h);
-  unit.dirty++;
+  unit.changed(1, GENERIC_EVENT.del);
 }

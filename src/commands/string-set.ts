@@ -2,6 +2,7 @@
 import { equalBytes } from '../../native-free-shm/bytes.ts';
 import type { Unit } from '../dispatch/unit.ts';
 import { KEEP_DEADLINE, NO_DEADLINE } from '../keyspace/entry.ts';
+import { GENERIC_EVENT, STRING_EVENT } from '../keyspace/key-events.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
@@ -9,13 +10,14 @@ import { ERR } from './errors.ts';
 import { deadlineArgument, OPTION, SET_RULES, StringOptions } from './string-options.ts';
 import { isStringOrAbsent, replyValue, store } from './string-value.ts';
 
+const SET = STRING_EVENT.set;
 const options = new StringOptions();
 
 export function set(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (args.count !== 3) return setWithOptions(unit, args, reply);
   const h = unit.findWrite(1);
   store(unit, args, 1, 2, NO_DEADLINE, h);
-  unit.dirty++;
+  unit.changed(1, SET);
   reply.ok();
 }
 
@@ -63,11 +65,12 @@ function setJournalled(unit: Unit, args: Args, valueArg: number, deadline: numbe
     if (h === 0) return;
     unit.effectDelete(1);
     unit.ks.remove(unit.db, h);
-    unit.dirty++;
+    unit.changed(1, GENERIC_EVENT.del);
     return;
   }
   store(unit, args, 1, valueArg, deadline, h);
-  unit.dirty++;
+  unit.changed(1, SET);
+  if (deadline >= 0) unit.changed(1, GENERIC_EVENT.expire, 0);
   const effect = unit.effect(1, deadline === NO_DEADLINE ? 3 : deadline === KEEP_DEADLINE ? 4 : 5);
   effect.argText('SET');
   effect.arg(args.buf, args.starts[1], args.ends[1]);
@@ -81,7 +84,7 @@ function setJournalled(unit: Unit, args: Args, valueArg: number, deadline: numbe
 export function setnx(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (unit.findWrite(1) !== 0) return reply.integer(0);
   store(unit, args, 1, 2, NO_DEADLINE, 0);
-  unit.dirty++;
+  unit.changed(1, SET);
   reply.integer(1);
 }
 
@@ -105,5 +108,5 @@ export function getset(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (!isStringOrAbsent(unit.ks, h, reply)) return;
   replyValue(unit, h, reply);
   store(unit, args, 1, 2, NO_DEADLINE, h);
-  unit.dirty++;
+  unit.changed(1, SET);
 }

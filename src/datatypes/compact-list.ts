@@ -437,7 +437,7 @@ export class CompactList {
     return next;
   }
 
-  private changeCount(h: number, change: number): void {
+  protected changeCount(h: number, change: number): void {
     const view = this.arena.view[h >>> 26];
     const at = this.base(h) + 4;
     const count = view.getUint16(at, true);
@@ -453,7 +453,7 @@ export class CompactList {
   }
 
   /** Finds encoding and size of what is to be written; bytes of the whole element. */
-  private measure(bytes: Buffer, start: number, end: number): number {
+  protected measure(bytes: Buffer, start: number, end: number): number {
     const length = end - start;
     if (length > 0 && length <= MAX_INTEGER_TEXT) {
       const value = parseInteger(bytes, start, end);
@@ -473,7 +473,7 @@ export class CompactList {
     return size + backBytes(size);
   }
 
-  private measureInteger(value: number): number {
+  protected measureInteger(value: number): number {
     this.integer = value;
     if (value >= 0 && value < 128) {
       this.encoding = 0;
@@ -501,7 +501,7 @@ export class CompactList {
   }
 
   /** Writes the measured element at `placed`. */
-  private writeElement(h: number, bytes: Buffer, start: number, end: number): void {
+  protected writeElement(h: number, bytes: Buffer, start: number, end: number): void {
     const segment = h >>> 26;
     const view = this.arena.view[segment];
     const p = this.base(h) + this.placed;

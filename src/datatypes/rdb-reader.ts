@@ -31,6 +31,7 @@ export class RdbReader {
 
   private readonly number = Buffer.alloc(INTEGER_TEXT_BYTES);
   private expanded: Buffer = Buffer.alloc(0);
+  private held: Buffer = Buffer.alloc(0);
 
   constructor(buf: Buffer, start: number, end: number) {
     this.buf = buf;
@@ -135,6 +136,34 @@ export class RdbReader {
     this.sBuf = this.expanded;
     this.sStart = 0;
     this.sEnd = length;
+  }
+
+  /** As string, with the bytes in a buffer of their own: valid until the next held string is read, whatever else is read. */
+  heldString(): void {
+    this.string();
+    const length = this.sEnd - this.sStart;
+    if (this.held.length < length) this.held = Buffer.allocUnsafeSlow(Math.max(length, 256));
+    this.sBuf.copy(this.held, 0, this.sStart, this.sEnd);
+    this.sBuf = this.held;
+    this.sStart = 0;
+    this.sEnd = length;
+  }
+
+  /** Steps over `bytes` bytes. */
+  skip(bytes: number): void {
+    this.need(bytes);
+    this.pos += bytes;
+  }
+
+  /** Steps over a string. */
+  skipString(): void {
+    const length = this.lengthOrForm();
+    if (!this.isSpecial) return this.skip(length);
+    if (length < 3) return this.skip(1 << length);
+    if (length > 3) throw new DamagedRdbError(`no form of string has the number ${length}`);
+    const packed = this.length();
+    this.length();
+    this.skip(packed);
   }
 
   /** The string as text, one character per byte. Cold. */

@@ -10,8 +10,10 @@
 import type { RingReader, RingWriter } from '../../native-free-shm/ring.ts';
 import type { Turn } from '../../native-free-shm/turn.ts';
 import { COUNTER } from '../admin/server-counters.ts';
+import type { SlowLogClient } from '../admin/slow-log.ts';
 import { COMMANDS, type CommandRow } from '../commands/command-table.ts';
 import { REPLY_MODE } from '../commands/reply-mode.ts';
+import { FLAG } from '../commands/spec.ts';
 import {
   decodeForward,
   encodeForward,
@@ -24,23 +26,43 @@ import {
   replyShards,
   replyWrote,
 } from '../messages/ring-messages.ts';
+import type { PushHub } from '../pubsub/push-hub.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { PROCESS_BITS } from '../shard/world.ts';
-import { DONE, type Executor, GATE, routeError, SEVERAL_SHARDS } from './executor.ts';
-import { type GateFacts, refuseByForm, refuseByState } from './gate.ts';
+import type { CommandTiming } from './command-timing.ts';
+import { BUSY, DONE, type Executor, GATE, routeError, SEVERAL_SHARDS } from './executor.ts';
+import { type GateFacts, isPaused, refuseByFlags, refuseByForm, refuseByState, refuseToSubscriber } from './gate.ts';
 import type { PrivateBlocks } from './large-values.ts';
+import { feedMonitors } from './monitor-feed.ts';
+import { PausedCommands } from './paused-commands.ts';
 import type { ServerContext, Session } from './session.ts';
+import type { Transaction } from './transaction.ts';
+import {
+  EXEC,
+  endsTransaction,
+  execRefused,
+  isImmediate,
+  Transactions,
+  WATCH,
+  WATCH_IN_MULTI,
+} from './transactions.ts';
 
 /** The command was answered into the reply writer. */
 export const ANSWERED = 0;
 /** The session is parked: its answer comes later. */
 export const PARKED = 1;
 
+/** Inside MULTI: the command is none of those that are queued. */
+const NOT_QUEUED = 2;
+
+const CLIENT = COMMANDS.byName('client');
 const COMMANDS_PROCESSED = COUNTER.commandsProcessed;
 
 /** After so many failures a unit takes the process-wide turn (R2). */
 const FAILURES_BEFORE_TURN = 8;
+/** A forwarded command whose client has gone. */
+const UNKNOWN_CLIENT: SlowLogClient = { addr: '', name: '' };
 const REPLY_TOO_LONG = 'ERR the reply is too long to be passed on between threads';
 /** Ring records handled before sockets get their turn again. */
 const RECORDS_PER_POLL = 256;
@@ -50,11 +72,15 @@ interface Waiting {
   session: Session | null;
   origin: number;
   request: number;
+  /** Shared record of the client. */
+  record: number;
   row: CommandRow;
   args: Args;
   db: number;
   resp: 2 | 3;
   noTouch: boolean;
+  /** The keys that it reads are tracked for its client. */
+  tracks: boolean;
   attempts: number;
   /** What the command has brought in already. */
   privates: PrivateBlocks | null;
@@ -76,7 +102,13 @@ export class Dispatcher {
   private readonly rings: WorkerRings;
   private readonly turn: Turn;
   private readonly reply: ReplyWriter;
+  private readonly pushes: PushHub;
   private readonly counters: Float64Array;
+  private readonly timing: CommandTiming;
+  /** By row: calls until the next that is timed (CommandTiming). */
+  private readonly untimedCalls: Int32Array;
+  private readonly paused = new PausedCommands();
+  private readonly transactions: Transactions;
   private readonly ownerOf: Int32Array;
   /** All foreign single-shard commands go to the owner (setting cross-shard). */
   ringMode = false;
@@ -104,6 +136,7 @@ export class Dispatcher {
     turn: Turn;
     reply: ReplyWriter;
     counters: Float64Array;
+    timing: CommandTiming;
     workers: number;
   }) {
     this.server = parts.server;
@@ -112,7 +145,12 @@ export class Dispatcher {
     this.rings = parts.rings;
     this.turn = parts.turn;
     this.reply = parts.reply;
+    this.pushes = parts.server.pushes;
+    this.executor.unit.reads = this.pushes.reads;
     this.counters = parts.counters;
+    this.timing = parts.timing;
+    this.transactions = new Transactions(parts);
+    this.untimedCalls = parts.timing.countdown;
     this.ownerOf = Int32Array.from({ length: parts.server.shards }, (_, shard) => shard % parts.workers);
     this.outgoing = Array.from({ length: parts.workers }, () => []);
     this.outgoingKinds = Array.from({ length: parts.workers }, () => []);
@@ -125,32 +163,108 @@ export class Dispatcher {
     const reply = this.reply;
     const start = reply.pos;
     // the common case in one line; refuseByForm and refuseByState say what it means
-    if (row === null || !row.isPlain || !session.authenticated || !row.arityFits(args.count)) {
+    if (
+      row === null ||
+      !row.isPlain ||
+      !session.authenticated ||
+      session.multi !== null ||
+      !row.arityFits(args.count)
+    ) {
       const refusal = refuseByForm(session, row, args);
       if (refusal !== null || row === null) return this.refuse(session, row, refusal!, start);
+      if (session.multi !== null) {
+        const outcome = this.inMulti(session, session.multi, row, args, start);
+        if (outcome !== NOT_QUEUED) return outcome;
+      }
+      this.executor.unit.session = session;
     }
     const bits = this.facts.stateBits();
     if (bits !== 0 || this.memoryBounded) {
       const refusal = refuseByState(row, this.facts, bits);
       if (refusal !== null) return this.refuse(session, row, refusal, start);
+      if (isPaused(row.flagBits, bits)) {
+        this.paused.add(session, args, bits);
+        return PARKED;
+      }
+    }
+    if (session.isSubscriber) {
+      const refusal = refuseToSubscriber(session, row);
+      if (refusal !== null) return this.refuse(session, row, refusal, start);
     }
     this.counters[COMMANDS_PROCESSED]++;
     session.lastRow = row.id;
+    const began = --this.untimedCalls[row.id] < 0 ? this.timing.begin(row.id) : 0;
+    if (this.pushes.log.anyMonitor) feedMonitors(this.pushes.log, session, row, args);
     if (row.session !== null) {
       row.session(session, args, reply);
-      if (session.parked) return PARKED;
+      if (session.tracking !== null && session.multi === null && row.parent !== CLIENT) session.tracking.caching = null;
+      if (began !== 0) this.timing.end(row, args, began, session);
+      if (session.parked) {
+        this.server.commandStats.called(row.id, 0, false);
+        return PARKED;
+      }
       return this.finish(session, row, start);
     }
+    this.pushes.reads.begin(session, session.tracking !== null && this.takesTracks(session));
     const shard = this.executor.route(row, args, session.db);
     if (shard < SEVERAL_SHARDS) return this.refuse(session, row, routeError(shard), start);
-    if (this.ringMode && shard >= 0 && this.ownerOf[shard] !== this.rings.worker)
+    if (this.ringMode && shard >= 0 && this.ownerOf[shard] !== this.rings.worker && !row.atHome)
       return this.forward(session, row, args, shard);
     this.executor.gateBits = bits & PROCESS_BITS;
     const outcome = this.executor.execute(row, args, reply, session.db, session.noTouch);
-    if (outcome === DONE) return this.finish(session, row, start);
+    if (outcome === DONE) {
+      if (began !== 0) this.timing.end(row, args, began, session);
+      return this.finish(session, row, start);
+    }
     if (outcome === GATE) return this.wait(session, row, args);
-    if (shard >= 0 && this.ownerOf[shard] !== this.rings.worker) return this.forward(session, row, args, shard);
-    return this.wait(session, row, args);
+    if (shard < 0 || this.ownerOf[shard] === this.rings.worker || row.atHome) return this.wait(session, row, args);
+    return this.forward(session, row, args, shard);
+  }
+
+  /** Are the keys of the session's command to be tracked? What CLIENT CACHING said is used up. */
+  private takesTracks(session: Session): boolean {
+    const { tracks } = session;
+    session.tracking!.caching = null;
+    return tracks;
+  }
+
+  /** A command between MULTI and EXEC, the latter included. NOT_QUEUED: it runs now, as anywhere. */
+  private inMulti(session: Session, transaction: Transaction, row: CommandRow, args: Args, start: number): number {
+    const bits = this.facts.stateBits();
+    const flags = row === EXEC ? transaction.gateFlags(row) : row.flagBits;
+    const refusal = refuseByFlags(endsTransaction(row) ? flags : flags | FLAG.denyoom, this.facts, bits);
+    if (refusal !== null) return this.refuse(session, row, refusal, start);
+    if (isPaused(flags, bits)) {
+      this.paused.add(session, args, bits);
+      return PARKED;
+    }
+    if (row === EXEC) return this.exec(session, transaction, args, bits, start);
+    if (isImmediate(row) && row !== WATCH) return NOT_QUEUED;
+    session.lastRow = row.id;
+    if (row === WATCH) {
+      this.counters[COMMANDS_PROCESSED]++;
+      this.reply.error(WATCH_IN_MULTI);
+      return this.finish(session, row, start);
+    }
+    this.transactions.queue(session, transaction, row, args);
+    if (session.replyMode !== REPLY_MODE.on) this.applyReplyMode(session, start);
+    return ANSWERED;
+  }
+
+  private exec(session: Session, transaction: Transaction, args: Args, bits: number, start: number): number {
+    this.counters[COMMANDS_PROCESSED]++;
+    session.lastRow = EXEC.id;
+    const began = --this.untimedCalls[EXEC.id] < 0 ? this.timing.begin(EXEC.id) : 0;
+    this.executor.gateBits = bits & PROCESS_BITS;
+    this.pushes.reads.begin(session, session.tracks);
+    if (this.transactions.run(session, transaction, false, false) !== DONE) return this.wait(session, EXEC, args);
+    if (began !== 0) this.timing.end(EXEC, args, began, session);
+    if (session.tracking !== null) session.tracking.caching = null;
+    if (this.pushes.log.anyMonitor) feedMonitors(this.pushes.log, session, EXEC, args);
+    const outcome = this.finish(session, EXEC, start);
+    if (session.spliced === null) return outcome;
+    session.park();
+    return PARKED;
   }
 
   /** After a command ran: statistics, and what CLIENT REPLY says of its reply. */
@@ -171,6 +285,10 @@ export class Dispatcher {
   }
 
   private applyReplyMode(session: Session, start: number): void {
+    if (session.answersByPush) {
+      session.answersByPush = false;
+      return;
+    }
     if (session.replyMode === REPLY_MODE.skipNext) {
       session.replyMode = REPLY_MODE.skipping;
       return;
@@ -180,7 +298,9 @@ export class Dispatcher {
   }
 
   private refuse(session: Session, row: CommandRow | null, text: string, start: number): number {
-    this.reply.error(text);
+    this.reply.error(row === EXEC ? execRefused(text) : text);
+    if (row === EXEC) session.leave();
+    else if (session.multi !== null) session.multi.aborted = true;
     this.countError(start);
     if (row !== null) this.server.commandStats.rejected(row.id);
     if (session.replyMode !== REPLY_MODE.on) this.applyReplyMode(session, start);
@@ -193,11 +313,13 @@ export class Dispatcher {
       session,
       origin: -1,
       request: -1,
+      record: session.record,
       row,
       args: args.copyOwned(),
       db: session.db,
       resp: session.resp,
       noTouch: session.noTouch,
+      tracks: this.pushes.reads.readerWorker >= 0,
       attempts: 0,
       privates: this.executor.unit.large.leave(),
     });
@@ -209,13 +331,16 @@ export class Dispatcher {
     const owner = this.ownerOf[shard];
     // what fits into no message waits here: any thread may run it
     if (forwardMessageBytes(args) > this.rings.to[owner]!.maxMessageBytes) return this.wait(session, row, args);
+    const { reads } = this.pushes;
+    const tracks = reads.readerWorker >= 0;
+    if (tracks) this.executor.rememberReads(row, args, reads, session);
     // the owner brings the values in by itself
     this.executor.unit.large.dropPrivates();
     session.park();
     this.counters[COUNTER.forwardedCommands]++;
     const request = this.freeRequests.pop() ?? this.forwarded.length;
     this.forwarded[request] = session;
-    const message = encodeForward(request, row.id, session.db, session.resp, session.noTouch, args);
+    const message = encodeForward(request, row.id, session, tracks, args);
     this.send(owner, MESSAGE.forward, message);
     return PARKED;
   }
@@ -235,6 +360,7 @@ export class Dispatcher {
       this.selfRing = false;
       this.rings.ringSelf();
     }
+    this.pushes.log.ringListeners();
     for (let worker = 0; worker < this.unrung.length; worker++) {
       if (this.unrung[worker] === 0) continue;
       this.unrung[worker] = 0;
@@ -250,6 +376,7 @@ export class Dispatcher {
       this.flushOutgoing(worker);
     }
     this.retryWaiting();
+    this.paused.resume(this.facts.stateBits(), this.resumePaused);
     this.publish();
     return this.moreToRead();
   }
@@ -285,11 +412,13 @@ export class Dispatcher {
       session: null,
       origin: this.origin,
       request: message.request,
+      record: message.record,
       row: COMMANDS.rows[message.rowId],
       args: message.args,
       db: message.db,
       resp: message.resp,
       noTouch: message.noTouch,
+      tracks: message.tracks,
       attempts: 0,
       privates: null,
     };
@@ -319,6 +448,21 @@ export class Dispatcher {
     // a place in the line of the turn cannot be given back before the turn has come
     if (this.turnItem === null && this.turn.mine()) this.turn.end();
   }
+
+  /** The pause of a session's command is over: it begins anew. */
+  private readonly resumePaused = (session: Session, args: Args): void => {
+    const { reply } = this;
+    this.executor.clockMs = session.nowMs = this.server.nowMs();
+    const start = reply.mark();
+    const kept = reply.resp;
+    reply.resp = session.resp;
+    const outcome = this.dispatch(session, args);
+    reply.resp = kept;
+    if (outcome === PARKED) return;
+    const bytes = Buffer.from(reply.buf.subarray(start, reply.pos));
+    reply.rewind(start);
+    session.peer?.complete(bytes);
+  };
 
   /** Runs a waiting command if its latches can be had now; false: it goes on waiting and this thread will be rung. */
   private attempt(item: Waiting): boolean {
@@ -351,19 +495,46 @@ export class Dispatcher {
   private run(item: Waiting): number {
     const { executor, reply } = this;
     const bits = this.facts.stateBits();
+    const transaction = item.row === EXEC ? item.session!.multi : null;
+    const flags = transaction === null ? item.row.flagBits : transaction.gateFlags(item.row);
     executor.gateBits = bits & PROCESS_BITS;
-    const refusal = refuseByState(item.row, this.facts, bits);
+    const refusal =
+      transaction === null ? refuseByState(item.row, this.facts, bits) : refuseByFlags(flags, this.facts, bits);
     if (refusal !== null) {
       executor.unit.large.dropPrivates();
-      reply.error(refusal);
+      reply.error(transaction === null ? refusal : execRefused(refusal));
+      if (transaction !== null) item.session!.leave();
       return DONE;
     }
-    executor.route(item.row, item.args, item.db);
+    // the end of the pause rings
+    if (isPaused(flags, bits)) {
+      this.leaveTurn(item);
+      return BUSY;
+    }
+    if (item.session !== null) this.pushes.reads.begin(item.session, item.tracks);
+    else this.pushes.reads.beginForwarded(item.record, item.origin, item.tracks);
     const turn = ++item.attempts > FAILURES_BEFORE_TURN && (this.turnItem === null || this.turnItem === item);
     if (turn) this.turnItem = item;
-    const outcome = executor.executeWaiting(item.row, item.args, reply, item.db, item.noTouch, turn);
+    const began = this.timing.now();
+    const outcome =
+      transaction === null ? this.runAlone(item, turn) : this.transactions.run(item.session!, transaction, true, turn);
+    if (outcome === DONE) this.timing.endWaited(item.row, item.args, began, this.clientOf(item));
     if (turn && !this.turn.requested()) this.turnItem = null;
     return outcome;
+  }
+
+  private runAlone(item: Waiting, turn: boolean): number {
+    const { executor } = this;
+    const { row, args, db } = item;
+    executor.unit.session = item.session;
+    executor.route(row, args, db);
+    return executor.executeWaiting(row, args, this.reply, db, item.noTouch, turn);
+  }
+
+  /** Whose command it is, for SLOWLOG. */
+  private clientOf(item: Waiting): SlowLogClient {
+    if (item.session !== null) return item.session;
+    return this.server.clients.read(item.record) ?? UNKNOWN_CLIENT;
   }
 
   /** A unit that waits no more: the thread's place in the line of the turn is for another one. */
@@ -375,6 +546,8 @@ export class Dispatcher {
     if (item.session === null) return this.answerOrigin(item, start);
     const reply = this.reply;
     this.finish(item.session, item.row, start);
+    // the rest of the answer comes from other threads
+    if (item.session.spliced !== null) return;
     const bytes = Buffer.from(reply.buf.subarray(start, reply.pos));
     reply.rewind(start);
     item.session.peer?.complete(bytes);

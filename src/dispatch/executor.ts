@@ -15,6 +15,8 @@ import { type CommandRow, REACH } from '../commands/command-table.ts';
 import { FLAG, SHARD_CHOICE } from '../commands/spec.ts';
 import { MAX_KEY_BYTES, MAX_LATCHED_COPY_BYTES } from '../keyspace/entry.ts';
 import { slotMap, slotOf } from '../keyspace/slot.ts';
+import type { Listener } from '../pubsub/push-listener.ts';
+import type { ReadTracking } from '../pubsub/read-tracking.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { PROCESS, SHARD, SHARD_F64, type ShardHeader } from '../shard/world.ts';
@@ -30,19 +32,19 @@ export const GATE = 2;
 
 /** Outcomes of `route` that are no shard. */
 export const SEVERAL_SHARDS = -1;
-const NO_KEYS = -2;
-const KEY_TOO_LONG = -3;
+const KEY_TOO_LONG = -2;
 
 /** The error reply for an outcome of `route` below SEVERAL_SHARDS. */
 export function routeError(outcome: number): string {
-  if (outcome === KEY_TOO_LONG) return `ERR key is too long: ${MAX_KEY_BYTES} bytes at most`;
-  return 'ERR Invalid arguments specified for command';
+  if (outcome !== KEY_TOO_LONG) throw new Error(`${outcome} is no reason to refuse a command`);
+  return `ERR key is too long: ${MAX_KEY_BYTES} bytes at most`;
 }
 
 // a constant of this module is an immediate in compiled code, a field of an imported object is not
 const NEWEST_MS = SHARD_F64.newestMs;
 const MAX_LATCHED_BYTES = MAX_LATCHED_COPY_BYTES;
 const DENY_OOM = FLAG.denyoom;
+const READONLY = FLAG.readonly;
 
 /** How long a thread spins for a busy latch, in microseconds (R1). */
 const SPIN_MICROS = 20;
@@ -52,19 +54,19 @@ const UNIT_SLACK_BYTES = 1 << 20;
 const LARGEST_OWN_BLOCK_BYTES = 128 * 1024;
 /** Room that commands which may be refused for lack of memory leave to those that may not (EXPIRE, RENAME, LTRIM …). */
 const EMERGENCY_BYTES = 1 << 20;
-const OUT_OF_ROOM = "OOM command not allowed when used memory > 'maxmemory'.";
+export const OUT_OF_ROOM = "OOM command not allowed when used memory > 'maxmemory'.";
 
 export class Executor {
   readonly unit: Unit;
   readonly latches: readonly Latch[];
   private readonly headers: readonly ShardHeader[];
-  private readonly turn: Turn;
+  readonly turn: Turn;
   private readonly doorbell: Doorbell;
   private readonly waitingLatches: Latch[];
   private readonly hasher: HalfSipHash;
   private readonly shards: number;
   private readonly shardOfSlot: Uint8Array;
-  private readonly awaitJournal: () => void;
+  readonly awaitJournal: () => void;
   private readonly fail: (error: unknown) => never;
   /** Shards that the running batch touched, each once. */
   readonly touched: Int32Array;
@@ -74,7 +76,7 @@ export class Executor {
   /** State bits that the gate let the running command pass with. */
   gateBits = 0;
   private readonly stateWords: Int32Array;
-  private readonly f64s: readonly Float64Array[];
+  readonly f64s: readonly Float64Array[];
   private readonly touchedMark: Uint8Array;
   private readonly needed: Uint8Array;
   private keyArgs = new Int32Array(64);
@@ -84,7 +86,7 @@ export class Executor {
   clockMs = 0;
   /** maxmemory in bytes, 0 = unbounded: looked at again under the latch (R3). */
   maxMemoryBytes = 0;
-  private readonly large: LargeValues;
+  readonly large: LargeValues;
 
   constructor(parts: {
     unit: Unit;
@@ -106,7 +108,8 @@ export class Executor {
     this.latches = parts.latches;
     this.headers = parts.headers;
     this.f64s = parts.headers.map((header) => header.f64);
-    this.stateWords = parts.process;
+    this.stateWords = this.unit.process = parts.process;
+    this.unit.headerWords = parts.headers.map((header) => header.i32);
     this.turn = parts.turn;
     this.doorbell = parts.doorbell;
     this.waitingLatches = parts.latches.slice();
@@ -132,7 +135,7 @@ export class Executor {
 
   /**
    * Finds the shards of a command: fills unit.held and the key registers. Returns the shard if there is just one,
-   * SEVERAL_SHARDS, or why there is none: NO_KEYS, KEY_TOO_LONG.
+   * SEVERAL_SHARDS, or KEY_TOO_LONG. Where the keys cannot be told from the arguments, it is shard 0.
    */
   route(row: CommandRow, args: Args, db: number): number {
     const unit = this.unit;
@@ -149,6 +152,7 @@ export class Executor {
   /** As `route`, for a record of shard `own`'s journal, which concerns that shard alone whatever the command reaches. */
   routeReplay(row: CommandRow, args: Args, db: number, own: number): number {
     if (row.reach === REACH.keys) return this.route(row, args, db);
+    if (row.reach === REACH.chosen) this.routeKeys(row, args);
     this.unit.held[0] = own;
     this.unit.heldCount = 1;
     return own;
@@ -159,7 +163,7 @@ export class Executor {
     if (row.reach === REACH.all) return this.holdAll();
     if (row.reach === REACH.chosen) {
       const shard = row.spec.shardChoice!(args, unit.spaces, db);
-      if (shard === SHARD_CHOICE.all) return this.holdAll();
+      if (shard === SHARD_CHOICE.all) return this.holdAllWithKeys(row, args);
       if (shard !== SHARD_CHOICE.keys) {
         unit.held[0] = shard;
         unit.heldCount = 1;
@@ -174,7 +178,12 @@ export class Executor {
     unit.roomForArgs(args.count);
     if (this.keyArgs.length < args.count) this.keyArgs = new Int32Array(unit.hashes.length);
     const keys = keyPositions(row, args, this.keyArgs);
-    if (keys < 0) return NO_KEYS;
+    if (keys < 0) {
+      // the handler says what is wrong with its arguments, before it looks a key up
+      unit.held[0] = 0;
+      unit.heldCount = 1;
+      return 0;
+    }
     this.needed.fill(0);
     for (let i = 0; i < keys; i++) {
       const shard = this.locate(args, this.keyArgs[i]);
@@ -190,6 +199,12 @@ export class Executor {
     return unit.heldCount === 1 ? unit.held[0] : SEVERAL_SHARDS;
   }
 
+  /** All shards; the key registers are filled as well. */
+  private holdAllWithKeys(row: CommandRow, args: Args): number {
+    const shard = this.routeKeys(row, args);
+    return shard === KEY_TOO_LONG ? shard : this.holdAll();
+  }
+
   private holdAll(): number {
     for (let shard = 0; shard < this.shards; shard++) this.unit.held[shard] = shard;
     this.unit.heldCount = this.shards;
@@ -200,7 +215,7 @@ export class Executor {
    * True while a write has to wait because a journal cannot follow: too much is not yet written (R4), or what is written is
    * not synced for too long (R18). Tries to write what is there.
    */
-  private journalLags(): boolean {
+  journalLags(): boolean {
     const { held, heldCount, journals } = this.unit;
     for (let i = 0; i < heldCount; i++) {
       const journal = journals[held[i]];
@@ -212,7 +227,7 @@ export class Executor {
   }
 
   /** Takes the latches of unit.held in ascending order, all or none; spins a little for each (R1). */
-  private acquire(): boolean {
+  acquire(): boolean {
     const unit = this.unit;
     const latches = this.latches;
     for (let i = 0; i < unit.heldCount; i++) {
@@ -231,7 +246,7 @@ export class Executor {
    * As acquire, for a unit that waits: registers this thread for a ring where it fails. `turn`: the unit asks for the right of
    * way (R2), or has it, and gives it up when it has its latches.
    */
-  private acquireWaiting(turn: boolean): boolean {
+  acquireWaiting(turn: boolean): boolean {
     const unit = this.unit;
     const list = this.waitingLatches;
     for (let i = 0; i < unit.heldCount; i++) list[i] = this.latches[unit.held[i]];
@@ -310,7 +325,7 @@ export class Executor {
   }
 
   /** Without latches: completes a reply with the long values that the unit pinned, and gives up its private blocks. */
-  private finishLarge(reply: ReplyWriter, mark: number, row: CommandRow): void {
+  finishLarge(reply: ReplyWriter, mark: number, row: CommandRow): void {
     try {
       this.large.finish(reply);
     } catch (error) {
@@ -322,7 +337,7 @@ export class Executor {
    * R3: the state that the gate saw must be the state under the latch, for whoever changes it does so under all latches.
    * False: the latches are given back and nothing happened.
    */
-  private stateHolds(): boolean {
+  stateHolds(): boolean {
     if (this.stateWords[PROCESS.state] === this.gateBits) return true;
     this.giveBack();
     return false;
@@ -352,6 +367,8 @@ export class Executor {
     try {
       if ((unit.writes = row.isWrite) && !this.reserve(row, args)) reply.error(OUT_OF_ROOM);
       else row.run!(unit, args, reply);
+      if (unit.listening !== 0) this.noteUnsaid(row, args, 0);
+      if (unit.reads !== null && unit.reads.readerWorker >= 0) this.noteReads(row, args, unit.reads);
       if (unit.commit(row)) this.wrote = true;
     } catch (error) {
       this.handleFailure(error, arena.mutations !== mutations, reply, start, row);
@@ -362,7 +379,7 @@ export class Executor {
   }
 
   /** Unix seconds of `ms` in 24 bits, as access clocks hold them. */
-  private clock24(ms: number): number {
+  clock24(ms: number): number {
     if (ms !== this.clock24Ms) {
       this.clock24Ms = ms;
       this.clock24Value = Math.floor(ms / 1000) & 0xffffff;
@@ -388,6 +405,8 @@ export class Executor {
     try {
       if ((unit.writes = row.isWrite) && !this.reserve(row, args)) reply.error(OUT_OF_ROOM);
       else row.run!(unit, args, reply);
+      if (unit.listening !== 0) this.noteUnsaid(row, args, 0);
+      if (unit.reads !== null && unit.reads.readerWorker >= 0) this.noteReads(row, args, unit.reads);
       if (unit.commit(row)) this.wrote = true;
     } catch (error) {
       this.handleFailure(error, this.mutations() !== mutations, reply, mark, row);
@@ -397,6 +416,48 @@ export class Executor {
     return DONE;
   }
 
+  /**
+   * A command that counts its changes without saying of which keys (`notes` is how much was noted before it): all of its keys count
+   * as changed, or who watches one of them would miss it.
+   */
+  noteUnsaid(row: CommandRow, args: Args, notes: number): void {
+    const unit = this.unit;
+    if (unit.dirty === 0 || unit.notes.count !== notes) return;
+    if (this.keyArgs.length < args.count) this.keyArgs = new Int32Array(unit.hashes.length);
+    const keys = keyPositions(row, args, this.keyArgs);
+    for (let i = 0; i < keys; i++) {
+      const arg = this.keyArgs[i];
+      unit.noteChange(unit.spaces[unit.shardOfArg[arg]], unit.db, args.buf, args.starts[arg], args.ends[arg], null);
+    }
+  }
+
+  /** The client keeps copies of what it reads: registers the keys of the command that has just run (R12, R13). */
+  noteReads(row: CommandRow, args: Args, reads: ReadTracking): void {
+    if ((row.flagBits & READONLY) === 0) return;
+    const unit = this.unit;
+    const keys = this.keysOf(row, args);
+    for (let i = 0; i < keys; i++) {
+      const arg = this.keyArgs[i];
+      reads.note(unit.shardOfArg[arg], unit.hashes[arg], args.buf, args.starts[arg], args.ends[arg]);
+    }
+  }
+
+  /** As noteReads, for a routed command that another thread is about to run for a client of this one. */
+  rememberReads(row: CommandRow, args: Args, reads: ReadTracking, listener: Listener): void {
+    if ((row.flagBits & READONLY) === 0) return;
+    const keys = this.keysOf(row, args);
+    for (let i = 0; i < keys; i++) {
+      const arg = this.keyArgs[i];
+      reads.remember(listener, this.unit.hashes[arg], args.buf, args.starts[arg], args.ends[arg]);
+    }
+  }
+
+  private keysOf(row: CommandRow, args: Args): number {
+    this.unit.roomForArgs(args.count);
+    if (this.keyArgs.length < args.count) this.keyArgs = new Int32Array(this.unit.hashes.length);
+    return keyPositions(row, args, this.keyArgs);
+  }
+
   /** Notes that the batch shows or made effects in this shard. */
   touch(shard: number): void {
     if (this.touchedMark[shard] !== 0) return;
@@ -404,7 +465,7 @@ export class Executor {
     this.touched[this.touchedCount++] = shard;
   }
 
-  private enterShards(now: number): void {
+  enterShards(now: number): void {
     const unit = this.unit;
     const clock = this.clock24(now);
     for (let i = 0; i < unit.heldCount; i++) {
@@ -414,7 +475,7 @@ export class Executor {
     }
   }
 
-  private mutations(): number {
+  mutations(): number {
     const unit = this.unit;
     let sum = 0;
     for (let i = 0; i < unit.heldCount; i++) sum += unit.spaces[unit.held[i]].arena.mutations;
@@ -425,7 +486,7 @@ export class Executor {
    * R4: room for everything that the arguments carry, in every shard the unit holds. A command that may be refused for lack of
    * memory (denyoom) leaves the emergency room to the others; one that only frees asks for none in the arena.
    */
-  private reserve(row: CommandRow, args: Args): boolean {
+  reserve(row: CommandRow, args: Args): boolean {
     const unit = this.unit;
     const frame = args.ends[args.count - 1] - args.starts[0];
     const deniable = (row.flagBits & DENY_OOM) !== 0;
@@ -436,7 +497,8 @@ export class Executor {
     for (let i = 0; i < unit.heldCount; i++) {
       const journal = unit.journals[unit.held[i]];
       if (!unit.spaces[unit.held[i]].reserve(bytes, largest) && row.spec.freesOnly !== true) return false;
-      if (journal.enabled && !journal.reserve(frame + UNIT_SLACK_BYTES)) return false;
+      const staged = unit.several ? unit.stagedBytes(journal) : 0;
+      if (journal.enabled && !journal.reserve(staged + frame + UNIT_SLACK_BYTES)) return false;
     }
     return true;
   }
@@ -449,16 +511,19 @@ export class Executor {
   }
 
   private handleFailure(error: unknown, changed: boolean, reply: ReplyWriter, mark: number, row: CommandRow): void {
-    const unit = this.unit;
-    if (changed) {
-      for (let i = 0; i < unit.heldCount; i++) this.headers[unit.held[i]].i32[SHARD.poisoned] = 1;
-      this.fail(error);
-    }
+    if (changed) this.poison(error);
     this.large.dropReplies();
     this.answerFailure(error, reply, mark, row);
   }
 
-  private answerFailure(error: unknown, reply: ReplyWriter, mark: number, row: CommandRow): void {
+  /** A unit failed after its first change (R5): its shards are not to be used any more, the process ends. */
+  poison(error: unknown): never {
+    const unit = this.unit;
+    for (let i = 0; i < unit.heldCount; i++) this.headers[unit.held[i]].i32[SHARD.poisoned] = 1;
+    this.fail(error);
+  }
+
+  answerFailure(error: unknown, reply: ReplyWriter, mark: number, row: CommandRow): void {
     reply.rewind(mark);
     const text = error instanceof Error ? error.message : String(error);
     reply.error(`ERR internal error in ${row.fullName}: ${text}`);

@@ -48,23 +48,32 @@ export class LargeValues {
    * they get there after the latches are released. Nothing may be put in front of what is answered afterwards.
    */
   reply(ks: Keyspace, h: number, start: number, end: number, reply: ReplyWriter): void {
-    const handle = ks.largeBlock(h);
-    ks.arena.pin(handle);
+    this.replyBlock(ks.arena, ks.largeBlock(h), ks.vBuf, start, end, reply);
+  }
+
+  /** The same for bytes source[start, end) in a long block `handle`. */
+  replyBlock(arena: Arena, handle: number, source: Buffer, start: number, end: number, reply: ReplyWriter): void {
+    arena.pin(handle);
     const i = this.outCount++;
-    this.outArenas[i] = ks.arena;
+    this.outArenas[i] = arena;
     this.outHandles[i] = handle;
-    this.outSources[i] = ks.vBuf;
+    this.outSources[i] = source;
     this.outStarts[i] = start;
     this.outEnds[i] = end;
     this.outPlaces[i] = reply.pos;
     this.active = true;
   }
 
-  /** Forgets what was to be answered, for the reply is another one. */
-  dropReplies(): void {
-    for (let i = 0; i < this.outCount; i++) this.outArenas[i].unpin(this.outHandles[i]);
-    this.outCount = 0;
-    this.active = this.privates !== null;
+  /** How many values are noted. */
+  get pinned(): number {
+    return this.outCount;
+  }
+
+  /** Forgets what was to be answered beyond the first `kept` values, for the reply is another one. */
+  dropReplies(kept = 0): void {
+    for (let i = kept; i < this.outCount; i++) this.outArenas[i].unpin(this.outHandles[i]);
+    this.outCount = kept;
+    this.active = kept !== 0 || this.privates !== null;
   }
 
   // ---- in

@@ -5,12 +5,21 @@
 import type { ClientRecords } from '../admin/client-records.ts';
 import type { CommandStats } from '../admin/command-stats.ts';
 import type { ErrorStats } from '../admin/error-stats.ts';
+import type { LatencyEvents } from '../admin/latency-events.ts';
+import type { LatencyHistograms } from '../admin/latency-histograms.ts';
 import type { ServerCounters } from '../admin/server-counters.ts';
 import type { ServerSamples } from '../admin/server-samples.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
+import type { SlowLog } from '../admin/slow-log.ts';
 import { REPLY_MODE } from '../commands/reply-mode.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
+import type { PushHub } from '../pubsub/push-hub.ts';
+import type { Listener, PushPeer, Subscriptions } from '../pubsub/push-listener.ts';
+import type { Tracking } from '../pubsub/tracking-clients.ts';
+import { Transaction } from './transaction.ts';
+import type { SplicedReply } from './transactions.ts';
+import type { WatchedKey, Watches } from './watches.ts';
 
 /** Actions that reach beyond the thread; none of them waits (R7). */
 export interface Control {
@@ -21,6 +30,10 @@ export interface Control {
   abortShutdown(): boolean;
   /** Restarts the data from the journal files, then answers the parked session. */
   reload(session: Session): void;
+  /** SAVE, BGSAVE and BGREWRITEAOF; answers the parked session. */
+  save(session: Session, how: 'save' | 'bgsave' | 'schedule' | 'rewrite'): void;
+  /** CLIENT PAUSE until unix ms `endMs`, or its end (0). Parks the session, which is answered when that holds everywhere. */
+  pause(session: Session, endMs: number, all: boolean): void;
   setActiveExpire(on: boolean): void;
   /** Blocks this thread (DEBUG SLEEP); holds no latch. */
   sleepSync(ms: number): void;
@@ -35,17 +48,31 @@ export interface Control {
   crash(kind: 'segfault' | 'panic' | 'restart' | 'oom'): void;
 }
 
+/** CLIENT PAUSE as far as it is in force. */
+export interface PauseState {
+  /** Unix ms of its end; 0: there is none. */
+  endMs: number;
+  /** All commands wait, not only what may change something. */
+  all: boolean;
+}
+
 /** The thread as session commands see it; one object per thread. */
 export interface ServerContext {
   readonly settings: SettingsStore;
   readonly clients: ClientRecords;
   readonly commandStats: CommandStats;
   readonly errorStats: ErrorStats;
+  readonly latencyHistograms: LatencyHistograms;
+  readonly latencyEvents: LatencyEvents;
+  readonly slowLog: SlowLog;
   readonly counters: ServerCounters;
   readonly samples: ServerSamples;
   /** By shard, for plain reads without a latch: counts and sizes. */
   readonly spaces: readonly Keyspace[];
   readonly journals: readonly Journal[];
+  /** Words of SAVE. */
+  readonly saves: Float64Array;
+  readonly watches: Watches;
   readonly shards: number;
   readonly workers: number;
   readonly databases: number;
@@ -61,10 +88,14 @@ export interface ServerContext {
   readonly tcpPort: number;
   readonly listeners: readonly { name: string; bind: string[]; port: number }[];
   readonly control: Control;
+  /** Pub/sub, client-side caching and MONITOR of this thread. */
+  readonly pushes: PushHub;
   readonly loading: boolean;
   /** How far the load is: its begin in unix ms, bytes of files in all, bytes replayed. */
   loadProgress(): { beganMs: number; totalBytes: number; loadedBytes: number };
   diskBroken(): boolean;
+  /** What CLIENT PAUSE says now; a plain read. */
+  pauseState(): PauseState;
   /** Wall clock in microseconds and milliseconds. */
   clockMicros(): number;
   nowMs(): number;
@@ -73,13 +104,13 @@ export interface ServerContext {
 }
 
 /** What a session asks of its connection. */
-export interface Peer {
+export interface Peer extends PushPeer {
   /** Continues after a parked command was answered; `replyBytes` is that answer. */
   complete(replyBytes: Buffer): void;
   close(): void;
 }
 
-export class Session {
+export class Session implements Listener {
   readonly server: ServerContext;
   readonly id: number;
   /** Index of the shared record that CLIENT LIST shows. */
@@ -106,7 +137,25 @@ export class Session {
   closeAfterReply = false;
   /** The running command will be answered later; nothing further is read from this connection until then. */
   parked = false;
+  subscriptions: Subscriptions | null = null;
+  isSubscriber = false;
+  isMonitor = false;
+  /** CLIENT TRACKING; null: off. */
+  tracking: Tracking | null = null;
+  /** The running command answers by pushes, which CLIENT REPLY does not keep back. */
+  answersByPush = false;
   peer: Peer | null = null;
+  /** What MULTI has queued; null outside of MULTI. */
+  multi: Transaction | null = null;
+  /** EXEC runs the queued commands. */
+  isExecuting = false;
+  /** The reply of an EXEC, while answers from other threads are missing in it. */
+  spliced: SplicedReply | null = null;
+  /** Settings that the running EXEC has changed: what that has to bring about may need all latches, so it comes after its end. */
+  private changedSettings: string[] = [];
+  /** What WATCH has listed, and under which ticket. */
+  watched: WatchedKey[] = [];
+  watchTicket = 0;
 
   constructor(server: ServerContext, id: number, authenticated: boolean) {
     this.server = server;
@@ -114,12 +163,57 @@ export class Session {
     this.authenticated = authenticated;
   }
 
+  /** The keys that the next command reads are to be tracked. */
+  get tracks(): boolean {
+    const { tracking } = this;
+    if (tracking === null || tracking.broadcast) return false;
+    return tracking.optIn ? tracking.caching === true : tracking.caching !== false;
+  }
+
   park(): void {
     this.parked = true;
   }
 
+  /** False: there is a MULTI already. */
+  beginMulti(): boolean {
+    if (this.multi !== null) return false;
+    this.multi = new Transaction();
+    this.server.clients.setQueued(this.record, 0, 0);
+    return true;
+  }
+
+  /** Forgets what is queued; the watches stay. */
+  endMulti(): void {
+    if (this.multi === null) return;
+    this.multi = null;
+    this.server.clients.setQueued(this.record, -1, 0);
+  }
+
+  /** Inside EXEC, in place of Control.settingsChanged. */
+  deferSettings(names: readonly string[]): null {
+    this.changedSettings.push(...names);
+    return null;
+  }
+
+  /** After EXEC has released its latches. What cannot be brought about is logged, for CONFIG SET has been answered. */
+  applyDeferredSettings(): void {
+    if (this.changedSettings.length === 0) return;
+    const names = this.changedSettings;
+    this.changedSettings = [];
+    const { control } = this.server;
+    const problem = control.settingsChanged(names);
+    if (problem !== null) control.log(`CONFIG SET inside MULTI: ${problem}`);
+  }
+
+  /** The end of the connection, and of all that it has begun. */
+  leave(): void {
+    this.endMulti();
+    this.server.watches.end(this);
+  }
+
   /** RESET: the state of a fresh connection. */
   reset(): void {
+    this.leave();
     this.db = 0;
     this.resp = 2;
     this.name = '';

@@ -8,11 +8,17 @@
 import { COUNTER } from '../admin/server-counters.ts';
 import type { CommandRow } from '../commands/command-table.ts';
 import { type Journal, publishTransaction } from '../journal/journal.ts';
-import type { KeyEvent } from '../keyspace/key-events.ts';
+import { NO_DEADLINE, TYPE_STRING } from '../keyspace/entry.ts';
+import { GENERIC_EVENT, HASH_EVENT, type KeyEvent, LIFE_EVENT } from '../keyspace/key-events.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
+import { payloadOf } from '../keyspace/rdb-payload.ts';
+import type { ReadTracking } from '../pubsub/read-tracking.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { PAUSE_BITS, PROCESS, SHARD } from '../shard/world.ts';
+import { type ChangeListeners, ChangeNotes } from './change-notes.ts';
 import { LargeValues } from './large-values.ts';
+import type { Session } from './session.ts';
 
 /** Takes the arguments of one effect; the journal of the shard, or nothing where there is no journal. */
 export interface EffectRecorder {
@@ -49,8 +55,26 @@ export class Unit {
   noTouch = false;
   /** The running command may change something. */
   writes = false;
+  /** The unit has more than one command: its records are one transaction. */
+  several = false;
+  /** Whose command it is, for commands that run on their client's own thread only (CommandSpec.atHome). */
+  session: Session | null = null;
+  /** A blocking command may park its client; false inside units of several commands. */
+  mayBlock = true;
   /** Values whose bytes move outside the latch. */
   readonly large = new LargeValues();
+  /** Process words, where clients can be paused. */
+  process: Int32Array | null = null;
+  /** Int32 words of the shard headers, where somebody may listen. */
+  headerWords: readonly Int32Array[] = [];
+  /** Who hears of changes; null: nobody ever. */
+  listeners: ChangeListeners | null = null;
+  /** Bits of INTEREST and NOTIFY, as they were when the unit began: who wants to hear of its changes. 0: nobody. */
+  listening = 0;
+  /** Whose command it is, and whether that client wants to know when the keys change that it reads; null: nobody ever does. */
+  reads: ReadTracking | null = null;
+  /** What it changed, while somebody listens. */
+  readonly notes = new ChangeNotes();
   /** proto-max-bulk-len: the longest string, in bytes. */
   maxBulkBytes = 0;
 
@@ -65,6 +89,8 @@ export class Unit {
   private explicit = false;
   private readonly parts: Journal[] = [];
   private partCount = 0;
+  /** Fields that `expireFields` removes. */
+  private readonly lapsed: number[] = [];
 
   constructor(
     spaces: readonly Keyspace[],
@@ -91,6 +117,11 @@ export class Unit {
     return this.spaces.length;
   }
 
+  /** What runs is a record of the journal, not a client's command. */
+  get replaying(): boolean {
+    return !this.journalled;
+  }
+
   /** A random integer of 32 bits, unsigned. */
   readonly random32 = (): number => this.random();
 
@@ -104,6 +135,15 @@ export class Unit {
     this.dirty = 0;
     this.explicit = false;
     this.partCount = 0;
+    this.listening = this.listeners === null ? 0 : this.interest();
+  }
+
+  /** Who listens to the held shards (R10, R11, R12); under their latches. */
+  private interest(): number {
+    const { headerWords, held } = this;
+    let bits = this.process === null ? 0 : this.process[PROCESS.notify];
+    for (let i = 0; i < this.heldCount; i++) bits |= headerWords[held[i]][SHARD.interest];
+    return bits;
   }
 
   /** Makes the key registers hold at least `count` arguments. */
@@ -142,6 +182,7 @@ export class Unit {
     const h = this.findWriteIn(this.db, arg);
     if (h === 0) {
       this.counters[MISSES]++;
+      if (this.listening !== 0) this.listeners!.missed(this, this.ks, arg);
       return 0;
     }
     this.counters[HITS]++;
@@ -153,6 +194,7 @@ export class Unit {
   findPeek(arg: number): number {
     const h = this.findWriteIn(this.db, arg);
     this.counters[h === 0 ? COUNTER.keyspaceMisses : COUNTER.keyspaceHits]++;
+    if (h === 0 && this.listening !== 0) this.listeners!.missed(this, this.ks, arg);
     return h;
   }
 
@@ -177,14 +219,16 @@ export class Unit {
 
   /** Empties a database of a held shard; its memory is given back in steps. Returns the number of keys it had. */
   flush(ks: Keyspace, db: number): number {
+    if (this.listening !== 0) this.listeners!.flushing(this, ks, db);
     return ks.flush(db);
   }
 
   /**
    * Removes an expired entry and journals its deletion. False: a command that only reads leaves it to later, because the
-   * journal cannot follow; the entry is as good as absent.
+   * journal cannot follow or clients are paused; the entry is as good as absent.
    */
   expireNow(ks: Keyspace, db: number, h: number): boolean {
+    if (!this.writes && this.process !== null && (this.process[PROCESS.state] & PAUSE_BITS) !== 0) return false;
     ks.key(h);
     const journal = this.journals[ks.shard];
     if (this.journalled && journal.enabled) {
@@ -195,17 +239,76 @@ export class Unit {
       journal.argText('DEL');
       journal.arg(ks.kBuf, ks.kStart, ks.kEnd);
     }
+    if (this.listening !== 0) {
+      ks.key(h);
+      this.noteChange(ks, db, ks.kBuf, ks.kStart, ks.kEnd, LIFE_EVENT.expired);
+    }
     ks.remove(db, h);
     this.counters[COUNTER.expiredKeys]++;
     return true;
   }
 
   /**
-   * Says that the value of key argument `arg` has changed, and by what; once per key and change. `changes`: how many Redis counts
-   * for it (rdb_changes_since_last_save).
+   * Removes up to `most` fields whose time is over from the hash of a database that has the one due first, journals their
+   * deletion, and removes the hash with its last field. Returns how many; 0 where a command that only reads, or upkeep, has to
+   * leave them to later because the journal cannot follow.
    */
-  changed(_arg: number, _event: KeyEvent, changes = 1): void {
+  expireFields(ks: Keyspace, db: number, most: number): number {
+    const journal = this.journals[ks.shard];
+    const isRecorded = this.journalled && journal.enabled;
+    if (isRecorded && !this.writes && journal.backlogFull()) return 0;
+    const h = ks.fieldDeadlines.firstEntry(db);
+    const { hashes } = ks.values;
+    hashes.open(ks.structure(h), ks.encodingOf(h), this.nowMs);
+    hashes.collectLapsed(most, this.lapsed);
+    const { lapsed } = this;
+    if (isRecorded) {
+      ks.key(h);
+      this.openPart(journal);
+      journal.command(db, 2 + lapsed.length);
+      journal.argText('HDEL');
+      journal.arg(ks.kBuf, ks.kStart, ks.kEnd);
+    }
+    for (let i = 0; i < lapsed.length; i++) {
+      if (isRecorded) {
+        hashes.loadField(lapsed[i]);
+        journal.arg(hashes.fBuf, hashes.fStart, hashes.fEnd);
+      }
+      hashes.remove(lapsed[i]);
+    }
+    ks.fieldDeadlines.settle(db, h);
+    ks.setStructure(h, hashes.root, hashes.encoding);
+    if (this.listening !== 0) {
+      ks.key(h);
+      this.noteChange(ks, db, ks.kBuf, ks.kStart, ks.kEnd, HASH_EVENT.hexpired);
+      if (hashes.allFields() === 0) this.noteChange(ks, db, ks.kBuf, ks.kStart, ks.kEnd, GENERIC_EVENT.del);
+    }
+    if (hashes.allFields() === 0) ks.remove(db, h);
+    return lapsed.length;
+  }
+
+  /**
+   * Says that the value of key argument `arg` has changed, and by what; once per key and change. `changes`: how many Redis counts
+   * for it (rdb_changes_since_last_save). `db`: where the key is, if not in the database of the command.
+   */
+  changed(arg: number, event: KeyEvent, changes = 1, db: number = this.db): void {
     this.dirty += changes;
+    if (this.listening === 0) return;
+    const { args } = this;
+    this.noteChange(this.spaces[this.shardOfArg[arg]], db, args.buf, args.starts[arg], args.ends[arg], event);
+  }
+
+  /**
+   * Says that something happened to a key of a held shard that is no argument (or to one whose change is counted elsewhere). `buf`
+   * may be the keyspace's registers.
+   */
+  noteChange(ks: Keyspace, db: number, buf: Buffer, start: number, end: number, event: KeyEvent | null): void {
+    if (this.listening !== 0) this.notes.add(ks, db, buf, start, end, event);
+  }
+
+  /** Before two databases of a held shard change places. */
+  noteSwap(ks: Keyspace, a: number, b: number): void {
+    if (this.listening !== 0) this.listeners!.swapping(this, ks, a, b);
   }
 
   /** Starts an effect of `argc` arguments in the journal of key argument `arg`, in place of the verbatim command. */
@@ -229,29 +332,106 @@ export class Unit {
     effect.arg(this.args.buf, this.args.starts[arg], this.args.ends[arg]);
   }
 
+  /**
+   * Journals, in its own shard, the value that key argument `arg` has in database `db` by now, or its absence: the effect of
+   * what was made out of keys of other shards (R16).
+   */
+  effectValue(arg: number, db: number = this.db): void {
+    const { args } = this;
+    const ks = this.spaces[this.shardOfArg[arg]];
+    const { buf, starts, ends } = args;
+    const h = ks.find(db, this.hashes[arg], buf, starts[arg], ends[arg]);
+    if (h === 0) {
+      const effect = this.effectIn(ks, db, 2);
+      effect.argText('DEL');
+      effect.arg(args.buf, args.starts[arg], args.ends[arg]);
+    } else if (ks.typeOf(h) === TYPE_STRING) {
+      this.effectString(ks, db, arg, h);
+    } else {
+      this.effectStructure(ks, db, arg, h);
+    }
+  }
+
+  private effectString(ks: Keyspace, db: number, arg: number, h: number): void {
+    const { args } = this;
+    const deadline = ks.deadlineOf(h);
+    const effect = this.effectIn(ks, db, deadline === NO_DEADLINE ? 3 : 5);
+    effect.argText('SET');
+    effect.arg(args.buf, args.starts[arg], args.ends[arg]);
+    ks.value(h);
+    effect.arg(ks.vBuf, ks.vStart, ks.vEnd);
+    if (deadline === NO_DEADLINE) return;
+    effect.argText('PXAT');
+    effect.argNumber(deadline);
+  }
+
+  private effectStructure(ks: Keyspace, db: number, arg: number, h: number): void {
+    const { args } = this;
+    const deadline = ks.deadlineOf(h);
+    const effect = this.effectIn(ks, db, deadline === NO_DEADLINE ? 5 : 6);
+    if (effect === NO_JOURNAL) return;
+    effect.argText('RESTORE');
+    effect.arg(args.buf, args.starts[arg], args.ends[arg]);
+    effect.argNumber(Math.max(deadline, 0));
+    const payload = payloadOf(ks, h, false);
+    effect.arg(payload.buf, 0, payload.pos);
+    effect.argText('REPLACE');
+    if (deadline !== NO_DEADLINE) effect.argText('ABSTTL');
+  }
+
   private openPart(journal: Journal): void {
     for (let i = 0; i < this.partCount; i++) if (this.parts[i] === journal) return;
     this.parts[this.partCount++] = journal;
     journal.begin(this.nowMs);
-    if (this.heldCount > 1) journal.transactionOpen();
+    if (this.heldCount > 1 || this.several) journal.transactionOpen();
   }
 
   /**
-   * Journals what the unit changed and makes it visible; called once, before the latches are released. True: something was
-   * journalled.
+   * Journals what the unit changed and makes it visible, then tells the listeners; called once, before the latches are released.
+   * True: something was journalled.
    */
   commit(row: CommandRow | null): boolean {
+    this.settle(row);
+    const journalled = this.publish();
+    if (this.notes.count !== 0) {
+      this.listeners!.touched(this);
+      this.notes.clear();
+    }
+    return journalled;
+  }
+
+  /** Stages what one command changed: the command itself, unless it named its effects. */
+  settle(row: CommandRow | null): void {
     this.counters[COUNTER.changes] += this.dirty;
     if (this.dirty > 0 && !this.explicit && row !== null) this.verbatim(row);
+  }
+
+  /** The running command has named effects: they are staged. */
+  get namesEffects(): boolean {
+    return this.explicit;
+  }
+
+  /** Within a unit of several commands: the next of them begins. What is staged and noted stays. */
+  next(args: Args, db: number, noTouch: boolean): void {
+    this.args = args;
+    this.db = db;
+    this.noTouch = noTouch;
+    this.dirty = 0;
+    this.explicit = false;
+  }
+
+  /** Makes all that is staged visible, as one transaction. False: nothing was. */
+  private publish(): boolean {
     if (this.partCount === 0) return false;
-    if (this.partCount === 1) {
-      const journal = this.parts[0];
-      if (this.heldCount > 1) journal.transactionClose();
-      journal.publish();
-    } else {
-      publishTransaction(this.parts, this.partCount);
-    }
+    // an open transaction is closed by it
+    publishTransaction(this.parts, this.partCount);
     return true;
+  }
+
+  /** Bytes that this unit has staged in a journal, which Journal.reserve does not count yet. */
+  stagedBytes(journal: Journal): number {
+    for (let i = 0; i < this.partCount; i++) if (this.parts[i] === journal) return journal.end() - journal.head();
+    return 0;
   }
 
   private verbatim(row: CommandRow): void {

@@ -5,7 +5,7 @@
 import type { Latch } from '../../native-free-shm/latch.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { PROCESS, SHARD_F64, type ShardHeader, STATE } from '../shard/world.ts';
+import { PAUSE_BITS, PROCESS, SHARD_F64, type ShardHeader, STATE } from '../shard/world.ts';
 import type { Unit } from './unit.ts';
 
 /** Entries removed, or buckets walked, while the latch is held once. */
@@ -82,13 +82,24 @@ export class Upkeep {
     const freed = ks.freeDropped(STEPS_PER_SLICE);
     ks.arena.freeOrphans();
     const rehashed = this.rehash(shard);
+    const evicted = this.evictTracked(shard);
     latch.release();
-    return expired || freed || rehashed;
+    return expired || freed || rehashed || evicted;
   }
 
-  /** Removes keys whose time has come, earliest first. */
+  /** Gives up keys of client-side caching beyond what the settings allow; true: a slice's worth. */
+  private evictTracked(shard: number): boolean {
+    const { reads } = this.unit;
+    if (reads === null) return false;
+    let evicted = 0;
+    while (evicted < STEPS_PER_SLICE && reads.evict(shard)) evicted++;
+    return evicted === STEPS_PER_SLICE;
+  }
+
+  /** Removes keys and fields whose time has come, earliest first. */
   private expire(shard: number, now: number): boolean {
-    if (this.process[PROCESS.expiryPaused] !== 0 || (this.process[PROCESS.state] & STATE.loading) !== 0) return false;
+    const state = this.process[PROCESS.state];
+    if (this.process[PROCESS.expiryPaused] !== 0 || (state & (STATE.loading | PAUSE_BITS)) !== 0) return false;
     const unit = this.unit;
     const ks = unit.spaces[shard];
     unit.held[0] = shard;
@@ -101,6 +112,11 @@ export class Upkeep {
         // the journal cannot follow: the rest is for a later tick, not for one at once
         if (!unit.expireNow(ks, db, ks.firstExpiring(db))) return this.expired(false);
         steps--;
+      }
+      while (steps > 0 && ks.fieldDeadlines.firstDeadline(db) <= now) {
+        const fields = unit.expireFields(ks, db, steps);
+        if (fields === 0) return this.expired(false);
+        steps -= fields;
       }
     }
     return this.expired(steps === 0);

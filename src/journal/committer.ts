@@ -40,6 +40,8 @@ export interface CommitterParts {
   ring: (thread: number) => void;
   /** Called when the state of the disk changed. */
   report: (report: JournalReport) => void;
+  /** A sync that replies wait for took so many milliseconds. */
+  syncedForAlways?: (ms: number) => void;
 }
 
 export class Committer {
@@ -175,6 +177,8 @@ export class Committer {
       return false;
     }
     const took = clock.steadyMs() - begin;
+    const always = shards.some((shard) => this.words[shard].i32[this.words[shard].policy] === POLICY.always);
+    if (always) this.parts.syncedForAlways?.(took);
     this.statistic(SYNC_STATISTIC.syncs, shards.length);
     if (took > DELAYED_SYNC_MS) this.statistic(SYNC_STATISTIC.delayedSyncs, 1);
     const at = GLOBAL.statistics;

@@ -12,6 +12,7 @@ import type { Journal } from './journal.ts';
 import {
   exclusively,
   GLOBAL,
+  giveBack,
   JOURNAL_STATE,
   type JournalMemory,
   JournalWords,
@@ -19,6 +20,13 @@ import {
   type Policy,
   SYNC_STATISTIC,
 } from './journal-memory.ts';
+
+/** A file that a journal goes on in. */
+export interface RotatedFile {
+  fd: number;
+  salt: number;
+  fileBytes: number;
+}
 
 export class JournalControl {
   readonly shards: number;
@@ -87,6 +95,51 @@ export class JournalControl {
     });
     this.requestSync();
     return closed;
+  }
+
+  /**
+   * Has all journals go on in other files from their heads on; the caller holds all latches. What is published is written and
+   * synced to the old files first. `begin` makes a shard's new file, open, for records from `position` on; `named` gives the new
+   * files their place in the manifests. Returns the heads and the old file numbers, which are the caller's to close; null: the disk
+   * refused and nothing has changed. While it runs no safe position moves; call `endRotation` when the new files are on stable
+   * storage under their names.
+   */
+  rotateJournals(
+    journals: readonly Journal[],
+    files: Files,
+    begin: (shard: number, position: number) => RotatedFile,
+    named: () => void,
+  ): { heads: number[]; oldFds: number[] } | null {
+    for (const journal of journals) {
+      while (journal.undrained()) {
+        if (journal.drain()) continue;
+        if (this.state !== 0) return null;
+        this.nap();
+        showProgress();
+      }
+    }
+    while (Atomics.compareExchange(this.i32, GLOBAL.round, 0, 1) !== 0) this.nap();
+    if (this.state !== 0 || !this.words.every((words, shard) => this.syncNow(words, shard, files))) {
+      giveBack(this.i32, GLOBAL.round);
+      return null;
+    }
+    const heads = this.words.map((words) => words.loadHead());
+    const made = this.words.map((_, shard) => begin(shard, heads[shard]));
+    named();
+    const oldFds = this.words.map((words) => words.i32[words.fd]);
+    this.words.forEach((words, shard) => {
+      words.i32[words.db] = -1;
+      words.i32[words.fd] = made[shard].fd;
+      words.i32[words.salt] = made[shard].salt | 0;
+      words.f64[words.fileBytes] = made[shard].fileBytes;
+    });
+    return { heads, oldFds };
+  }
+
+  /** After rotateJournals: safe positions may move again. */
+  endRotation(): void {
+    giveBack(this.i32, GLOBAL.round);
+    this.requestSync();
   }
 
   private syncNow(words: JournalWords, shard: number, files: Files): boolean {

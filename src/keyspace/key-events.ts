@@ -20,11 +20,21 @@ export interface KeyEvent {
   readonly name: string;
   /** An EVENT_CLASS bit. */
   readonly classBit: number;
+  /** Place in KEY_EVENTS, by which threads name it to each other. */
+  readonly index: number;
 }
+
+const allEvents: KeyEvent[] = [];
+/** All events, by index. */
+export const KEY_EVENTS: readonly KeyEvent[] = allEvents;
 
 function events<Name extends string>(classBit: number, names: readonly Name[]): { [name in Name]: KeyEvent } {
   const table: { [name: string]: KeyEvent } = {};
-  for (const name of names) table[name] = { name, classBit };
+  for (const name of names) {
+    const event: KeyEvent = { name, classBit, index: allEvents.length };
+    allEvents.push(event);
+    table[name] = event;
+  }
   return table as { [name in Name]: KeyEvent };
 }
 
@@ -34,7 +44,15 @@ export const GENERIC_EVENT = events(generic, [
   ...(['del', 'expire', 'persist', 'rename_from', 'rename_to', 'move_from', 'move_to', 'copy_to', 'restore'] as const),
   'sortstore',
 ]);
-export const STRING_EVENT = events(string, ['set', 'append', 'setrange', 'incrby', 'incrbyfloat', 'setbit'] as const);
+export const STRING_EVENT = events(string, [
+  'set',
+  'append',
+  'setrange',
+  'incrby',
+  'incrbyfloat',
+  'setbit',
+  'pfadd',
+] as const);
 export const LIST_EVENT = events(list, ['lpush', 'rpush', 'lpop', 'rpop', 'linsert', 'lset', 'lrem', 'ltrim'] as const);
 export const SET_EVENT = events(set, [
   ...(['sadd', 'srem', 'spop', 'sinterstore', 'sunionstore', 'sdiffstore'] as const),
@@ -50,3 +68,10 @@ export const STREAM_EVENT = events(stream, [
   ...(['xadd', 'xdel', 'xtrim', 'xsetid', 'xgroup-create', 'xgroup-createconsumer', 'xgroup-delconsumer'] as const),
   ...(['xgroup-destroy', 'xgroup-setid'] as const),
 ]);
+/** What happens to keys by themselves, and what Redis tells beside the change: that a key is new, that one was missed. */
+export const LIFE_EVENT = {
+  ...events(EVENT_CLASS.expired, ['expired']),
+  ...events(EVENT_CLASS.evicted, ['evicted']),
+  ...events(EVENT_CLASS.newKey, ['new']),
+  ...events(EVENT_CLASS.miss, ['keymiss']),
+};

@@ -5,6 +5,7 @@
  * different threads are interchangeable. Every method is called under the shard's latch.
  *
  *   roots (SharedArrayBuffer of Int32):  per database [table root | deadline heap root]
+ *                                        then per database the heap of hashes whose fields have deadlines  field-deadlines.ts
  *                                        then [how many dropped tables wait to be freed | their roots …]
  *                                        then [first of the dropped values that wait to be freed]       values.ts
  *
@@ -30,6 +31,7 @@ import {
   MAX_EMBEDDED_BYTES,
   NO_DEADLINE,
   RAW,
+  TYPE_HASH,
   TYPE_MASK,
   TYPE_SHIFT,
   TYPE_STRING,
@@ -41,6 +43,7 @@ import {
   WORD_META,
   WORD_VALUE,
 } from './entry.ts';
+import { FieldDeadlines } from './field-deadlines.ts';
 import { Values } from './values.ts';
 
 const OFFSET_MASK = 0x3ffffff;
@@ -50,7 +53,7 @@ const MAX_DROPPED = 64;
 
 /** Bytes of a shard's root words for so many databases. */
 export function rootsBytes(databases: number): number {
-  return (databases * 2 + 1 + MAX_DROPPED + 1) * 4;
+  return (databases * 3 + 1 + MAX_DROPPED + 1) * 4;
 }
 
 export class Keyspace {
@@ -77,6 +80,8 @@ export class Keyspace {
   readonly databases: number;
   /** The structures of this shard, by type. */
   readonly values: Values;
+  /** The hashes of this shard whose fields have deadlines. */
+  readonly fieldDeadlines: FieldDeadlines;
   private readonly droppedCount: number;
   private readonly views = new LastView();
 
@@ -88,9 +93,10 @@ export class Keyspace {
     this.table = new HashTable(arena, HEADER_BYTES, HEADER_BYTES_WITH_DEADLINE);
     this.heap = new DeadlineHeap(arena, WORD_HEAP_POSITION);
     this.roots = new Int32Array(roots);
-    this.databases = (this.roots.length - 2 - MAX_DROPPED) >> 1;
-    this.droppedCount = this.databases << 1;
+    this.databases = (this.roots.length - 2 - MAX_DROPPED) / 3;
+    this.droppedCount = this.databases * 3;
     this.values = new Values(arena, hasher, limits, this.roots, this.roots.length - 1);
+    this.fieldDeadlines = new FieldDeadlines(arena, this.values.hashes, this.roots, this.databases << 1);
     this.vBuf = arena.buf[0];
     this.vView = arena.view[0];
     this.kBuf = arena.buf[0];
@@ -187,6 +193,13 @@ export class Keyspace {
     const i32 = this.arena.i32[h >>> 26];
     const w = ((h & OFFSET_MASK) << 2) + WORD_CLOCK;
     if ((i32[w] & CLOCK_MASK) !== this.clock) i32[w] = (i32[w] & ~CLOCK_MASK) | this.clock;
+  }
+
+  /** Sets the access clock to a time of one's own choice: unix seconds, 24 bits. */
+  setClock(h: number, clock: number): void {
+    const i32 = this.arena.i32[h >>> 26];
+    const w = ((h & OFFSET_MASK) << 2) + WORD_CLOCK;
+    i32[w] = (i32[w] & ~CLOCK_MASK) | clock;
   }
 
   /** The access clock of the entry: unix seconds, 24 bits. */
@@ -359,7 +372,9 @@ export class Keyspace {
   private forgetDeadline(db: number, h: number): void {
     const i32 = this.arena.i32[h >>> 26];
     const w = (h & OFFSET_MASK) << 2;
-    if ((i32[w + WORD_META] & HAS_DEADLINE) !== 0) this.heap.remove(this.heapRoot(db), i32[w + WORD_HEAP_POSITION]);
+    const meta = i32[w + WORD_META];
+    if ((meta & HAS_DEADLINE) !== 0) this.heap.remove(this.heapRoot(db), i32[w + WORD_HEAP_POSITION]);
+    if (((meta >>> TYPE_SHIFT) & TYPE_MASK) === TYPE_HASH) this.fieldDeadlines.detach(db, h);
   }
 
   // ---- structures
@@ -413,6 +428,7 @@ export class Keyspace {
     if (deadline >= 0) this.writeDeadline(h, deadline);
     this.copyTo(kBuf, kStart, h >>> 26, (w << 2) + header, keyBytes);
     this.link(db, hash, h, deadline, old);
+    if (type === TYPE_HASH) this.fieldDeadlines.attach(db, h);
     return h;
   }
 
@@ -521,6 +537,7 @@ export class Keyspace {
     this.table.replace(this.roots[db << 1], hash, h, next);
     this.forgetDeadline(db, h);
     if (deadline >= 0) this.heap.push(this.heapRoot(db), deadline, next);
+    this.fieldDeadlines.attach(db, next);
     this.arena.release(h);
     return next;
   }
@@ -601,6 +618,7 @@ export class Keyspace {
       this.roots[(a << 1) + i] = this.roots[(b << 1) + i];
       this.roots[(b << 1) + i] = kept;
     }
+    this.fieldDeadlines.swap(a, b);
   }
 
   /** Calls `visit` for every entry of a database; the table must not change meanwhile. */
@@ -636,6 +654,7 @@ export class Keyspace {
     this.forgetDeadline(dbFrom, h);
     this.arena.release(h);
     this.link(dbTo, newHash, next, deadline, 0);
+    this.fieldDeadlines.attach(dbTo, next);
     return next;
   }
 
@@ -647,6 +666,7 @@ export class Keyspace {
     if (table === 0) return 0;
     const keys = this.table.count(table);
     this.heap.releaseAll(this.heapRoot(db));
+    this.fieldDeadlines.flush(db);
     this.roots[db << 1] = 0;
     this.roots[(db << 1) + 1] = 0;
     const count = this.roots[this.droppedCount];

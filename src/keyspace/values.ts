@@ -8,8 +8,14 @@
  */
 import type { Arena } from '../../native-free-shm/arena.ts';
 import type { HalfSipHash } from '../../native-free-shm/half-siphash.ts';
+import { Hashes } from '../datatypes/hash-value.ts';
+import { Lists } from '../datatypes/list-value.ts';
+import { Sets } from '../datatypes/set-value.ts';
 import type { SizeLimits } from '../datatypes/size-limits.ts';
+import { SortedSets } from '../datatypes/sorted-set-value.ts';
+import { Streams } from '../datatypes/stream-value.ts';
 import type { ValueKind } from '../datatypes/value-kind.ts';
+import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_SORTED_SET, TYPE_STREAM } from './entry.ts';
 
 const OFFSET_MASK = 0x3ffffff;
 /** Values of up to so many blocks are freed by the command that drops them, larger ones in steps. */
@@ -18,16 +24,29 @@ const NODE_BYTES = 16;
 const TYPES = 16;
 
 export class Values {
+  readonly lists: Lists;
+  readonly hashes: Hashes;
+  readonly sets: Sets;
+  readonly sortedSets: SortedSets;
+  readonly streams: Streams;
+  /** Up to which sizes values keep their compact forms. */
+  readonly limits: SizeLimits;
   private readonly arena: Arena;
   private readonly roots: Int32Array;
   private readonly firstDropped: number;
   private readonly kinds: (ValueKind | null)[] = Array.from({ length: TYPES }, () => null);
 
   /** `hasher`: the hash of members; `firstDropped`: index of the root word that names the first dropped value. */
-  constructor(arena: Arena, _hasher: HalfSipHash, _limits: SizeLimits, roots: Int32Array, firstDropped: number) {
+  constructor(arena: Arena, hasher: HalfSipHash, limits: SizeLimits, roots: Int32Array, firstDropped: number) {
+    this.limits = limits;
     this.arena = arena;
     this.roots = roots;
     this.firstDropped = firstDropped;
+    this.kinds[TYPE_LIST] = this.lists = new Lists(arena, limits);
+    this.kinds[TYPE_HASH] = this.hashes = new Hashes(arena, hasher, limits);
+    this.kinds[TYPE_SET] = this.sets = new Sets(arena, hasher, limits);
+    this.kinds[TYPE_SORTED_SET] = this.sortedSets = new SortedSets(arena, hasher, limits);
+    this.kinds[TYPE_STREAM] = this.streams = new Streams(arena, hasher, limits);
   }
 
   /** What the structures of a type have in common. */

@@ -1,7 +1,7 @@
 /**
  * What crosses threads through the rings. One writer and one reader per ring; both ends import this page.
  *
- *   FORWARD   u32 request | u32 row | u32 db | u32 flags (bits 0..1 RESP version, bit 2 no-touch) | u32 argc | u32 lengths[argc] | bytes
+ *   FORWARD   u32 request | u32 row | u32 db | u32 flags (bits 0..1 RESP version, bit 2 no-touch, bit 3 tracked reads) | u32 argc | i32 client record | u32 lengths[argc] | bytes
  *   REPLY     u32 request | u32 count, bit 31: the command changed something | u32 shards[count] | reply bytes as they go to the client
  *
  * The shards of a REPLY are those whose effects it shows: it leaves when their journals are as safe as their policies ask (R13).
@@ -12,9 +12,10 @@ import { Args } from '../resp/args.ts';
 
 export const MESSAGE = { forward: 1, reply: 2 } as const;
 
-const FORWARD_HEADER_BYTES = 20;
+const FORWARD_HEADER_BYTES = 24;
 const REPLY_HEADER_BYTES = 8;
 const NO_TOUCH = 4;
+const TRACKS = 8;
 const WROTE = 1 << 31;
 
 /** How many shards a REPLY that begins at `start` names. */
@@ -55,6 +56,10 @@ export interface Forward {
   db: number;
   resp: 2 | 3;
   noTouch: boolean;
+  /** The keys that it reads are tracked for its client. */
+  tracks: boolean;
+  /** Shared record of the client (src/admin/client-records.ts). */
+  record: number;
   args: Args;
 }
 
@@ -62,18 +67,18 @@ export interface Forward {
 export function encodeForward(
   request: number,
   rowId: number,
-  db: number,
-  resp: 2 | 3,
-  noTouch: boolean,
+  client: Pick<Forward, 'db' | 'resp' | 'noTouch' | 'record'>,
+  tracks: boolean,
   args: Args,
 ): Buffer {
   const argc = args.count;
   const out = Buffer.allocUnsafe(forwardMessageBytes(args));
   out.writeUInt32LE(request, 0);
   out.writeUInt32LE(rowId, 4);
-  out.writeUInt32LE(db, 8);
-  out.writeUInt32LE(resp | (noTouch ? NO_TOUCH : 0), 12);
+  out.writeUInt32LE(client.db, 8);
+  out.writeUInt32LE(client.resp | (client.noTouch ? NO_TOUCH : 0) | (tracks ? TRACKS : 0), 12);
   out.writeUInt32LE(argc, 16);
+  out.writeInt32LE(client.record, 20);
   let at = FORWARD_HEADER_BYTES + argc * 4;
   for (let i = 0; i < argc; i++) {
     out.writeUInt32LE(args.ends[i] - args.starts[i], FORWARD_HEADER_BYTES + i * 4);
@@ -103,6 +108,8 @@ export function decodeForward(buf: Buffer, start: number, end: number): Forward 
     db: own.readUInt32LE(8),
     resp: (flags & 3) === 3 ? 3 : 2,
     noTouch: (flags & NO_TOUCH) !== 0,
+    tracks: (flags & TRACKS) !== 0,
+    record: own.readInt32LE(20),
     args,
   };
 }

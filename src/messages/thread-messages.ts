@@ -3,12 +3,15 @@ import type { Socket } from 'node:net';
 import type { ClientRecordsMemory } from '../admin/client-records.ts';
 import type { CommandStatsMemory } from '../admin/command-stats.ts';
 import type { ErrorStatsMemory } from '../admin/error-stats.ts';
+import type { LatencyHistogramsMemory } from '../admin/latency-histograms.ts';
 import type { LogLevel } from '../admin/log.ts';
 import type { ServerSamplesMemory } from '../admin/server-samples.ts';
 import type { SettingsMemory } from '../admin/settings-store.ts';
+import type { SlowLogMemory } from '../admin/slow-log.ts';
 import type { JournalMemory } from '../journal/journal-memory.ts';
 import type { ScanOrder } from '../persistence/recovery.ts';
 import type { ScanResult } from '../persistence/scan.ts';
+import type { PubsubMemory } from '../pubsub/pubsub-memory.ts';
 import type { WorldMemory } from '../shard/world.ts';
 
 /** workerData of every worker. */
@@ -26,6 +29,12 @@ export interface ThreadStart {
   commandStats: CommandStatsMemory;
   errorStats: ErrorStatsMemory;
   samples: ServerSamplesMemory;
+  latencyHistograms: LatencyHistogramsMemory;
+  latencyEvents: SharedArrayBuffer;
+  slowLog: SlowLogMemory;
+  pubsub: PubsubMemory;
+  /** See save-state.ts. */
+  saves: SharedArrayBuffer;
   /** rings[from][to] between workers. */
   rings: SharedArrayBuffer[][];
   /** Sockets deliver into a static buffer; false: plain `data` events. */
@@ -57,6 +66,8 @@ export type ToWorker =
   | { kind: 'listen-unix'; path: string; mode: number }
   | { kind: 'scan'; order: ScanOrder }
   | ({ kind: 'replay' } & ReplayRequest)
+  /** Loads the worker's own shards out of an RDB file. */
+  | { kind: 'load-rdb'; path: string }
   /** Answers a parked session: a whole RESP reply in latin1. */
   | { kind: 'answer'; session: number; reply: string }
   /** May come twice; `now`: replies that wait for the disk are given up. */
@@ -67,14 +78,21 @@ export type FromWorker =
   | { kind: 'ready' }
   | { kind: 'scanned'; result: ScanResult }
   | { kind: 'replayed'; shard: number; commands: number }
+  | { kind: 'rdb-loaded'; keys: number }
   /** The data is not what it should be: the process must end. */
   | { kind: 'load-failed'; message: string }
   | { kind: 'listening' }
   | { kind: 'listen-failed'; message: string }
   | { kind: 'reload'; worker: number; session: number }
+  | { kind: 'save'; worker: number; session: number; how: SaveHow }
   | { kind: 'shutdown'; worker: number; session: number; request: ShutdownRequest }
+  /** CLIENT PAUSE until unix ms `endMs`, and its end (`endMs` 0). */
+  | { kind: 'pause'; worker: number; session: number; endMs: number; all: boolean }
   | { kind: 'stopped' }
   | { kind: 'log'; level: LogLevel; text: string };
+
+/** SAVE, BGSAVE, BGSAVE SCHEDULE, BGREWRITEAOF. */
+export type SaveHow = 'save' | 'bgsave' | 'schedule' | 'rewrite';
 
 /** A shard's journal to be replayed by its owner: files in order, each up to byte `end`. */
 export interface ReplayRequest {

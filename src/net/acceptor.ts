@@ -6,6 +6,7 @@ import { mkdirSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import type net from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Counters } from '../../native-free-shm/counters.ts';
 import { DOORBELL_WORDS } from '../../native-free-shm/doorbell.ts';
@@ -14,31 +15,41 @@ import { createRingMemory } from '../../native-free-shm/ring.ts';
 import { createClientRecords } from '../admin/client-records.ts';
 import { createCommandStats } from '../admin/command-stats.ts';
 import { createErrorStats } from '../admin/error-stats.ts';
+import { createLatencyEvents } from '../admin/latency-events.ts';
+import { createLatencyHistograms } from '../admin/latency-histograms.ts';
 import { Log } from '../admin/log.ts';
+import { createSaveState, SAVE } from '../admin/save-state.ts';
 import { COUNTER, COUNTER_NAMES } from '../admin/server-counters.ts';
 import { createServerSamples, ServerSamples } from '../admin/server-samples.ts';
 import type { LoadedSettings } from '../admin/settings-parser.ts';
 import { SettingsStore, type SettingValues } from '../admin/settings-store.ts';
 import { enumWord } from '../admin/settings-table.ts';
+import { createSlowLog } from '../admin/slow-log.ts';
 import { REDIS_VERSION, SKEIN_VERSION } from '../admin/version.ts';
 import { COMMANDS } from '../commands/command-table.ts';
 import { systemClock } from '../env/clock.ts';
-import { errnoText } from '../env/files.ts';
+import { errnoText, systemFiles } from '../env/files.ts';
 import { random32, randomHex } from '../env/random.ts';
 import type { JournalReport } from '../journal/committer.ts';
-import { createJournalMemory, type JournalMemory } from '../journal/journal-memory.ts';
-import type { FromWorker, Identity } from '../messages/thread-messages.ts';
+import { Journal } from '../journal/journal.ts';
+import { JournalControl } from '../journal/journal-control.ts';
+import { createJournalMemory, type JournalMemory, POLICY } from '../journal/journal-memory.ts';
+import type { FromWorker, Identity, SaveHow } from '../messages/thread-messages.ts';
+import { DamageError } from '../persistence/damage.ts';
 import { DataSetError } from '../persistence/data-set.ts';
 import { LostSafeDataError } from '../persistence/greatest-cut.ts';
 import { TruncatedError } from '../persistence/recovery.ts';
-import { DamageError } from '../persistence/scan.ts';
+import { createPubsubMemory } from '../pubsub/pubsub-memory.ts';
 import { ShardAccess } from '../shard/shard-access.ts';
 import { ACCEPTOR, createWorldMemory, FIRST_WORKER, PROCESS, STATE, type WorldMemory } from '../shard/world.ts';
 import { underAllLatchesSoon } from './all-latches.ts';
-import { DataHome } from './data-home.ts';
+import { DataHome, placeOf } from './data-home.ts';
+import { baseBytes, rewriteJournals } from './journal-rewrite.ts';
 import { deny, HandOff, isLoopback, listenTcp, refuseTooMany } from './listener.ts';
 import { moduleUrl } from './module-url.ts';
+import { ClientPause } from './pause-switch.ts';
 import { Shutdown } from './shutdown.ts';
+import { Snapshots } from './snapshots.ts';
 import { readerWorks } from './socket-adoption.ts';
 import { Supervisor } from './supervisor.ts';
 
@@ -49,6 +60,8 @@ const GIB = 2 ** 30;
 const RING_BYTES = 1 << 20;
 const SAMPLE_INTERVAL_MS = 100;
 /** A latch held so long by one batch without any progress means that its holder will never let go. */
+/** How often a shutdown looks whether the snapshot under way is done. */
+const SAVE_POLL_MS = 20;
 const LATCH_BOUND_MS = 30_000;
 /** A worker whose event loop has not turned for so long gets no new connection (R30). Each of them ticks ten times a second. */
 const STUCK_MS = 500;
@@ -72,6 +85,8 @@ export class Acceptor {
   private readonly threads: number;
   private servers: net.Server[] = [];
   private readonly shutdown: Shutdown;
+  private readonly snapshots: Snapshots;
+  private readonly clientPause: ClientPause;
   private readonly startedMs = systemClock.wallMs();
 
   constructor(loaded: LoadedSettings) {
@@ -106,6 +121,11 @@ export class Acceptor {
       commandStats: createCommandStats(COMMANDS.rows.length, workers),
       errorStats: createErrorStats(workers),
       samples: createServerSamples(),
+      latencyHistograms: createLatencyHistograms(COMMANDS.rows.length, workers),
+      latencyEvents: createLatencyEvents(),
+      slowLog: createSlowLog(),
+      pubsub: createPubsubMemory(workers, shards),
+      saves: createSaveState(this.startedMs),
       rings: Array.from({ length: workers }, (_, from) =>
         Array.from({ length: workers }, (_, to) => createRingMemory(from === to ? 1024 : RING_BYTES)),
       ),
@@ -125,10 +145,31 @@ export class Acceptor {
       journal,
       home,
       supervisor,
+      save: () => this.finalSave(),
       stopListening: () => {
         for (const server of this.servers) server.close();
       },
     });
+    this.snapshots = new Snapshots({
+      settings,
+      log,
+      access,
+      saves: new Float64Array(this.memories.saves),
+      world: this.world,
+      thread: this.threads + 1,
+      changes: () => this.counters.sum('changes'),
+      aux: () => [
+        ['redis-ver', REDIS_VERSION],
+        ['redis-bits', '64'],
+        ['ctime', String(Math.floor(systemClock.wallMs() / 1000))],
+        ['used-mem', String(access.liveBytes())],
+        ['aof-base', '0'],
+      ],
+    });
+    const ringWorkers = (): void => {
+      for (let worker = 0; worker < workers; worker++) access.ringWorker(worker);
+    };
+    this.clientPause = new ClientPause(access, ringWorkers, systemClock.wallMs);
     this.handOff = new HandOff(
       workers,
       (worker) => Atomics.load(access.process, PROCESS.finished + FIRST_WORKER + worker),
@@ -224,6 +265,8 @@ export class Acceptor {
   private async recover(): Promise<void> {
     try {
       await this.home.recover(this.supervisor, this.world.workers, this.journal);
+      if (this.settings.flag('appendonly'))
+        new Float64Array(this.memories.saves)[SAVE.baseBytes] = baseBytes(placeOf(this.settings), this.journal.shards);
     } catch (error) {
       this.refuseStart(CANNOT_LOAD, error);
     }
@@ -294,6 +337,7 @@ export class Acceptor {
           threads: this.threads + 1,
         },
         lane,
+        latency: { events: this.memories.latencyEvents, settings: this.memories.settings },
       },
       name: lane === undefined ? 'skein-journal' : `skein-sync-${lane}`,
     });
@@ -358,6 +402,7 @@ export class Acceptor {
     const now = systemClock.wallMs();
     this.samples.sample(now, this.counters, this.access.liveBytes());
     this.shutdown.checkShards();
+    this.lookAtSaves();
     const late = this.latchWatch.look(systemClock.steadyMs(), LATCH_BOUND_MS);
     if (late >= 0)
       this.shutdown.die(
@@ -383,8 +428,16 @@ export class Acceptor {
       case 'log':
         this.log.line(message.level, message.text);
         return;
+      case 'pause':
+        void this.clientPause
+          .request(message.endMs, message.all)
+          .then(() => this.answer(message.worker, message.session, '+OK\r\n'));
+        return;
       case 'shutdown':
         void this.shutdown.request(message.request, (text) => this.answer(message.worker, message.session, text));
+        return;
+      case 'save':
+        void this.save(message.how, (text) => this.answer(message.worker, message.session, text));
         return;
       case 'reload':
         void this.reload((text) => this.answer(message.worker, message.session, text));
@@ -393,6 +446,79 @@ export class Acceptor {
 
   private answer(worker: number, session: number, reply: string): void {
     this.supervisor.send(worker, { kind: 'answer', session, reply });
+  }
+
+  /** SAVE and its kin; answers when the thing is done, or begun for those in the background. */
+  private async save(how: SaveHow, answer: (reply: string) => void): Promise<void> {
+    if ((this.access.stateBits() & STATE.loading) !== 0) return answer('-LOADING the data set is being loaded\r\n');
+    if (how === 'rewrite') return this.rewrite(answer);
+    if (this.snapshots.running) {
+      if (how === 'schedule') {
+        this.scheduledSave = true;
+        return answer('+Background saving scheduled\r\n');
+      }
+      return answer('-ERR Background save already in progress\r\n');
+    }
+    if (how === 'save') {
+      const problem = await this.snapshots.save(() => {});
+      return answer(problem === null ? '+OK\r\n' : '-ERR\r\n');
+    }
+    await this.snapshots.save(() => answer('+Background saving started\r\n'));
+  }
+
+  /** The snapshot of a shutdown, behind one that is under way. */
+  private async finalSave(): Promise<string | null> {
+    while (this.snapshots.running) await pause(SAVE_POLL_MS);
+    return this.snapshots.save(() => {});
+  }
+
+  private scheduledSave = false;
+
+  /** BGREWRITEAOF; `answer` null: nobody asked, the journal has grown. */
+  private async rewrite(answer: ((reply: string) => void) | null): Promise<void> {
+    const saves = new Float64Array(this.memories.saves);
+    if (this.snapshots.running) {
+      if (saves[SAVE.rewriteBegunMs] !== 0)
+        return answer?.('-ERR Background append only file rewriting already in progress\r\n');
+      saves[SAVE.rewriteScheduled] = 1;
+      return answer?.('+Background append only file rewriting scheduled\r\n');
+    }
+    if (new JournalControl(this.journal).policy(0) === POLICY.none)
+      return answer?.('-ERR There is no append only file to rewrite, appendonly is no\r\n');
+    saves[SAVE.rewriteScheduled] = 0;
+    const { snapshots, log, journal: memory } = this;
+    let begun = false;
+    const problem = await rewriteJournals({ place: placeOf(this.settings), memory, snapshots, saves, log }, () => {
+      begun = true;
+      answer?.('+Background append only file rewriting started\r\n');
+    });
+    if (problem !== null && !begun) answer?.(`-ERR Can't rewrite the append only file: ${problem}\r\n`);
+    if (problem === null) saves[SAVE.baseBytes] = baseBytes(placeOf(this.settings), memory.shards);
+  }
+
+  /** Has the journal grown as far as auto-aof-rewrite-percentage and -min-size allow? */
+  private journalHasGrown(): boolean {
+    const percentage = this.settings.number('auto-aof-rewrite-percentage');
+    if (percentage === 0 || new JournalControl(this.journal).policy(0) === POLICY.none) return false;
+    const base = new Float64Array(this.memories.saves)[SAVE.baseBytes];
+    let bytes = base;
+    for (let shard = 0; shard < this.journal.shards; shard++)
+      bytes += new Journal(this.journal, shard, systemFiles).fileBytes();
+    if (bytes < this.settings.number('auto-aof-rewrite-min-size')) return false;
+    return ((bytes - base) * 100) / Math.max(base, 1) >= percentage;
+  }
+
+  /** Save points, and the snapshot that was to come after the last one. */
+  private lookAtSaves(): void {
+    if ((this.access.stateBits() & (STATE.loading | STATE.shuttingDown)) !== 0 || this.snapshots.running) return;
+    if (this.scheduledSave) {
+      this.scheduledSave = false;
+      void this.snapshots.save(() => {});
+    } else if (new Float64Array(this.memories.saves)[SAVE.rewriteScheduled] !== 0 || this.journalHasGrown()) {
+      void this.rewrite(null);
+    } else {
+      this.snapshots.lookAtSavePoints();
+    }
   }
 
   /** DEBUG RELOAD: the data goes away and comes back from the journal files. */

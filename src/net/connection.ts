@@ -15,12 +15,16 @@
 import type { Socket } from 'node:net';
 import type { ClientRecords } from '../admin/client-records.ts';
 import { COUNTER } from '../admin/server-counters.ts';
+import type { CommandTiming } from '../dispatch/command-timing.ts';
 import { ANSWERED, type Dispatcher } from '../dispatch/dispatcher.ts';
+import type { Executor } from '../dispatch/executor.ts';
 import type { Peer, Session } from '../dispatch/session.ts';
+import { ALL_SHARDS } from '../pubsub/event-log.ts';
+import type { PushHub } from '../pubsub/push-hub.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { NEED_MORE, PROTOCOL_ERROR, RequestReader } from '../resp/request-reader.ts';
-import { type ConnectionLimits, OUTPUT_CLASS } from './connection-limits.ts';
+import { type ConnectionLimits, OUTPUT_CLASS, type OutputLimit } from './connection-limits.ts';
 import type { HeldOutput, Outbox, OutputSink } from './outbox.ts';
 import { SocketWriter } from './socket-writer.ts';
 
@@ -37,11 +41,14 @@ const KEPT_INPUT_BYTES = 64 * 1024;
 export interface ConnectionThread {
   readonly dispatcher: Dispatcher;
   readonly outbox: Outbox;
+  readonly executor: Pick<Executor, 'touch' | 'touched'>;
+  readonly pushes: PushHub;
   readonly reply: ReplyWriter;
   readonly args: Args;
   readonly counters: Float64Array;
   readonly limits: ConnectionLimits;
   readonly records: ClientRecords;
+  readonly timing: Pick<CommandTiming, 'openSegment' | 'closeSegment'>;
   /** Reads the clock for a batch, tells the executor, and brings `limits` up to date; unix ms. */
   readClock(): number;
   /** The connection is gone: gives back what the thread keeps of it. */
@@ -81,6 +88,10 @@ export class Connection implements Peer, OutputSink {
   private overSoftSinceMs = 0;
   /** Of the pending output, what the kernel had not taken when `sweep` looked. */
   private unsentBytes = 0;
+  /** Pushes that have not gone to the outbox: bytes pushed[0, pushedBytes), and the shards whose effects they show. */
+  private pushed: Buffer | null = null;
+  private pushedBytes = 0;
+  private readonly pushedShards = new Set<number>();
   /** The shared record shows that buffers are not empty. */
   private sizesNoted = false;
 
@@ -144,13 +155,21 @@ export class Connection implements Peer, OutputSink {
   /** Runs the commands of buf[pos, end) and keeps what is left over. */
   private run(buf: Buffer, pos: number, end: number): void {
     const { thread, session } = this;
+    // what was pushed before these commands came leaves before their replies
+    if (session.isSubscriber || session.tracking !== null) thread.pushes.catchUp();
+    if (this.closed) return;
     const start = thread.reply.pos;
     session.nowMs = thread.readClock();
     this.behind = false;
+    thread.timing.openSegment(thread.counters[COUNTER.commandsProcessed]);
     const next = this.commands(buf, pos, end);
+    this.closeSegment(next === end);
     thread.records.touch(session.record, session.nowMs, session.lastRow, session.db);
     if (next < end) this.keep(buf, next, end);
     else if (buf === this.input) this.input = null;
+    // what MULTI has queued counts as input
+    if (session.multi !== null && session.multi.bytes + this.inputBytes > thread.limits.queryBytes)
+      this.closeOverInput();
     this.endBatch(start);
     thread.dispatcher.publish();
   }
@@ -175,6 +194,8 @@ export class Connection implements Peer, OutputSink {
       if (args.count === 0) continue;
       if (untilClock-- === 0) {
         session.nowMs = this.thread.readClock();
+        this.closeSegment(false);
+        this.thread.timing.openSegment(this.thread.counters[COUNTER.commandsProcessed]);
         untilClock = COMMANDS_PER_CLOCK;
       }
       if (dispatcher.dispatch(session, args) !== ANSWERED) {
@@ -194,6 +215,13 @@ export class Connection implements Peer, OutputSink {
     return pos;
   }
 
+  /** A stretch of commands between two looks at the clock has ended; `whole`: the arguments of the last one are still there. */
+  private closeSegment(whole: boolean): void {
+    const { thread, session } = this;
+    const row = whole ? session.lastRow : -1;
+    thread.timing.closeSegment(thread.counters[COUNTER.commandsProcessed], row, thread.args, session);
+  }
+
   /** Ends a batch whose output begins at `start` of the reply buffer: it leaves, or the connection does. */
   private endBatch(start: number): void {
     const { reply, outbox } = this.thread;
@@ -207,9 +235,13 @@ export class Connection implements Peer, OutputSink {
     if (this.behind) this.scheduleGoOn();
   }
 
+  private get outputLimit(): OutputLimit {
+    return this.thread.limits.output[this.session.isSubscriber ? OUTPUT_CLASS.pubsub : this.outputClass];
+  }
+
   /** Output that may be added before the hard limit is passed; may be negative. */
   private hardRoom(): number {
-    return this.thread.limits.output[this.outputClass].hardBytes - this.owedBytes - this.writer.pendingBytes;
+    return this.outputLimit.hardBytes - this.outputBytes;
   }
 
   /** After output was added: is it too much? */
@@ -221,7 +253,7 @@ export class Connection implements Peer, OutputSink {
   }
 
   private checkSoftLimit(nowMs: number): void {
-    const limit = this.thread.limits.output[this.outputClass];
+    const limit = this.outputLimit;
     if (this.outputBytes <= limit.softBytes) this.overSoftSinceMs = 0;
     else if (this.overSoftSinceMs === 0) this.overSoftSinceMs = nowMs;
     else if (nowMs - this.overSoftSinceMs > limit.softMs) this.closeOverOutput();
@@ -309,16 +341,59 @@ export class Connection implements Peer, OutputSink {
   }
 
   /** The answer of a parked command. */
-  complete(replyBytes: Buffer): void {
+  complete(answer: Buffer): void {
     if (this.closed) return;
+    const { spliced } = this.session;
+    const replyBytes = spliced === null ? answer : spliced.fill(answer);
+    if (replyBytes === null) return;
+    this.session.spliced = null;
     const { reply } = this.thread;
     const start = reply.pos;
     reply.raw(replyBytes, 0, replyBytes.length);
     this.session.parked = false;
     this.waitingBytes = 0;
     if (this.session.closeAfterReply) this.ending = true;
+    this.takePushed();
     this.endBatch(start);
     this.carryOn();
+  }
+
+  /** PushPeer: pushes are gathered, and leave together. */
+  push(bytes: Buffer, start: number, end: number, shard: number): void {
+    if (this.closed || this.ending) return;
+    if (shard !== -1) this.pushedShards.add(shard);
+    const length = end - start;
+    const needed = this.pushedBytes + length;
+    if (this.pushed === null || this.pushed.length < needed) {
+      const into = Buffer.allocUnsafe(Math.max(needed, this.pushedBytes * 2));
+      this.pushed?.copy(into, 0, 0, this.pushedBytes);
+      this.pushed = into;
+    }
+    bytes.copy(this.pushed, this.pushedBytes, start, end);
+    this.pushedBytes = needed;
+    if (needed > this.hardRoom()) this.closeOverOutput();
+  }
+
+  flushPushes(): void {
+    // a reply that is still owed may show what these pushes take back: they leave behind it (R13)
+    if (this.closed || this.pushed === null || this.session.parked) return;
+    const start = this.thread.reply.pos;
+    this.session.nowMs = this.thread.readClock();
+    this.takePushed();
+    this.endBatch(start);
+  }
+
+  /** Puts the pushes behind what is in the reply buffer, and the shards whose effects they show to those of the batch. */
+  private takePushed(): void {
+    const { pushed, pushedShards } = this;
+    if (pushed === null) return;
+    const { reply, executor } = this.thread;
+    reply.raw(pushed, 0, this.pushedBytes);
+    this.pushed = null;
+    this.pushedBytes = 0;
+    if (pushedShards.has(ALL_SHARDS)) for (let i = 0; i < executor.touched.length; i++) pushedShards.add(i);
+    for (const shard of pushedShards) if (shard >= 0) executor.touch(shard);
+    pushedShards.clear();
   }
 
   /** Goes on after a pause: first with the kept input, then with the socket. */
@@ -375,7 +450,8 @@ export class Connection implements Peer, OutputSink {
     // a client that takes its output is not idle, however slowly it does so
     if (pending !== this.unsentBytes) session.nowMs = Math.max(session.nowMs, nowMs);
     this.unsentBytes = pending;
-    if (timeoutSeconds > 0 && !session.parked && nowMs - session.nowMs > timeoutSeconds * 1000) return this.close();
+    if (timeoutSeconds > 0 && !session.parked && !session.isSubscriber && nowMs - session.nowMs > timeoutSeconds * 1000)
+      return this.close();
     // the limits may be others by now
     if (this.hardRoom() < 0) this.closeOverOutput();
     else this.checkSoftLimit(nowMs);
@@ -415,6 +491,6 @@ export class Connection implements Peer, OutputSink {
 
   /** Bytes of output that the kernel has not taken, or that wait for a journal. */
   private get outputBytes(): number {
-    return this.writer.pendingBytes + this.owedBytes;
+    return this.writer.pendingBytes + this.owedBytes + this.pushedBytes;
   }
 }

@@ -93,9 +93,29 @@ export class DataHome {
     for (const shard of this.recovered) openJournal(memory, shard.shard, startOf(shard, policies[shard.shard]));
   }
 
-  /** Has every recovered shard replayed by its owner. */
+  /** Has every recovered shard replayed by its owner; without a data set the RDB file is loaded, if there is one. */
   async load(supervisor: Supervisor, access: ShardAccess, workers: number): Promise<void> {
-    if (this.dataSet !== null) await this.replay(supervisor, access, workers, this.recovered);
+    if (this.dataSet !== null) return this.replay(supervisor, access, workers, this.recovered);
+    const path = resolve(this.settings.path('dbfilename'));
+    if (systemFiles.exists(path)) await this.loadRdb(path, supervisor, access, workers);
+  }
+
+  /** Has an RDB file loaded by all workers, each its own shards. */
+  private async loadRdb(path: string, supervisor: Supervisor, access: ShardAccess, workers: number): Promise<void> {
+    const begun = systemClock.steadyMs();
+    const { size } = statSync(path);
+    const loaders = Math.min(workers, access.headers.length);
+    for (let worker = 0; worker < loaders; worker++) beginShardLoad(access.headers[worker], systemClock.wallMs(), size);
+    const loaded = await Promise.all(
+      Array.from({ length: loaders }, (_, worker) => {
+        const done = supervisor.next(worker, 'rdb-loaded');
+        supervisor.send(worker, { kind: 'load-rdb', path });
+        return done;
+      }),
+    );
+    const keys = loaded.reduce((sum, { keys: own }) => sum + own, 0);
+    const seconds = ((systemClock.steadyMs() - begun) / 1000).toFixed(3);
+    this.log('notice', `DB loaded from disk: ${keys} keys in ${seconds} seconds`);
   }
 
   /** Has shards replayed by their owners, all owners at once. */

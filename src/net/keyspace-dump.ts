@@ -2,6 +2,7 @@
 import { showProgress } from '../../native-free-shm/heartbeats.ts';
 import { TYPE_STRING } from '../keyspace/entry.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
+import { payloadOf } from '../keyspace/rdb-payload.ts';
 import type { BaseWriter } from '../persistence/journal-file.ts';
 
 /** Records every key of the shard as the command that makes it. The caller holds the shard's latch. Throws where the disk refuses. */
@@ -10,10 +11,21 @@ export function dumpKeyspace(ks: Keyspace, writer: BaseWriter): void {
 }
 
 function dumpEntry(ks: Keyspace, db: number, h: number, writer: BaseWriter): void {
-  if (ks.typeOf(h) !== TYPE_STRING) throw new Error(`a value of type ${ks.typeOf(h)} cannot be journalled`);
   const { journal } = writer;
   const deadline = ks.deadlineOf(h);
   ks.key(h);
+  if (ks.typeOf(h) !== TYPE_STRING) {
+    const payload = payloadOf(ks, h, false);
+    journal.command(db, deadline < 0 ? 4 : 5);
+    journal.argText('RESTORE');
+    journal.arg(ks.kBuf, ks.kStart, ks.kEnd);
+    journal.argNumber(Math.max(deadline, 0));
+    journal.arg(payload.buf, 0, payload.pos);
+    if (deadline >= 0) journal.argText('ABSTTL');
+    writer.next();
+    showProgress();
+    return;
+  }
   ks.value(h);
   journal.command(db, deadline < 0 ? 3 : 5);
   journal.argText('SET');

@@ -162,10 +162,13 @@ export class Outbox {
     this.schedule(this.flush);
   }
 
+  /** Runs the drains of `flush`, where somebody wants to know how long they take (LATENCY). */
+  watchDrain: ((drain: () => number) => number) | null = null;
+
   /** Drains the journals that staged outputs depend on, then sends or holds these. */
   readonly flush = (): void => {
     this.scheduled = false;
-    const busy = this.drain();
+    const busy = this.watchDrain === null ? this.drain() : this.watchDrain(this.drain);
     if (busy >= 0) {
       this.flushAfter(busy);
       return;
@@ -206,7 +209,7 @@ export class Outbox {
    * Writes what the staged outputs need. Returns a shard that another thread is writing, or -1 when all is written. A broken disk
    * does not hold the outputs of reads back.
    */
-  private drain(): number {
+  private readonly drain = (): number => {
     let busy = -1;
     if (this.drainsNeeded === 0) return busy;
     for (let shard = 0; shard < this.drainNeeded.length; shard++) {
@@ -218,7 +221,7 @@ export class Outbox {
       } else busy = shard;
     }
     return busy;
-  }
+  };
 
   /** Has another thread written what stood in the journal when this was first asked? It may never find the journal empty. */
   private isWritten(journal: Journal, shard: number): boolean {

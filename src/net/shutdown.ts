@@ -16,7 +16,7 @@ import { SHUTDOWN_WORDS } from '../admin/settings-process.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
 import { systemClock } from '../env/clock.ts';
 import { JournalControl } from '../journal/journal-control.ts';
-import type { JournalMemory } from '../journal/journal-memory.ts';
+import { type JournalMemory, POLICY } from '../journal/journal-memory.ts';
 import type { ShutdownRequest } from '../messages/thread-messages.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { SHARD, STATE } from '../shard/world.ts';
@@ -34,6 +34,8 @@ export interface ShutdownParts {
   journal: JournalMemory;
   home: DataHome;
   supervisor: Supervisor;
+  /** Takes a snapshot of everything; null, or why it failed. */
+  save: () => Promise<string | null>;
   /** Closes the listening sockets. */
   stopListening: () => void;
 }
@@ -95,8 +97,6 @@ export class Shutdown {
       if (request.now || request.force) supervisor.broadcast({ kind: 'stop', now: true });
       return;
     }
-    if (request.save === true)
-      log.line('warning', 'SHUTDOWN SAVE: there are no snapshots in this version; the journal is synced');
     if (this.control.state !== 0 && !request.force) {
       log.line(
         'warning',
@@ -109,6 +109,10 @@ export class Shutdown {
     log.line('warning', 'User requested shutdown...');
     this.parts.stopListening();
     await underAllLatchesSoon(access, () => access.setState(STATE.shuttingDown, true));
+    if (!(await this.saved(request))) {
+      refuse('-ERR Errors trying to SHUTDOWN. Check logs.\r\n');
+      return;
+    }
     const stopped = supervisor.nextOfAll('stopped');
     supervisor.broadcast({ kind: 'stop', now: request.now || this.forced });
     await stopped;
@@ -116,6 +120,23 @@ export class Shutdown {
   }
 
   /** Nobody appends any more: the last bytes go to the disk, then the process ends. */
+  /**
+   * Takes the snapshot that was asked for, or that the save points promise where no journal holds everything. False: it failed,
+   * and the server goes on but for its listening sockets.
+   */
+  private async saved(request: ShutdownRequest): Promise<boolean> {
+    const { settings, access, log, save } = this.parts;
+    const wanted = request.save ?? (settings.text('save') !== '' && this.control.policy(0) === POLICY.none);
+    if (!wanted) return true;
+    log.line('notice', 'Saving the final RDB snapshot before exiting.');
+    const problem = await save();
+    if (problem === null || this.forced) return true;
+    log.line('warning', "Error trying to save the DB, can't exit.");
+    await underAllLatchesSoon(access, () => access.setState(STATE.shuttingDown, false));
+    this.begun = false;
+    return false;
+  }
+
   private async finish(): Promise<never> {
     const clean = await this.stopJournal();
     this.parts.log.line(

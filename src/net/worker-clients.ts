@@ -65,6 +65,8 @@ export class WorkerClients {
 
   forget(connection: Connection): void {
     if (!this.connections.delete(connection.session.id)) return;
+    connection.session.leave();
+    this.server.pushes.leave(connection.session);
     this.records.close(connection.session.record);
     // Unix sockets never went through the acceptor's hand-off
     if (!connection.session.isUnixSocket) this.finished();

@@ -7,7 +7,7 @@ import type { Control, Session } from '../dispatch/session.ts';
 import type { Journal } from '../journal/journal.ts';
 import { JournalControl } from '../journal/journal-control.ts';
 import { POLICY } from '../journal/journal-memory.ts';
-import type { FromWorker, ShutdownRequest, ThreadStart } from '../messages/thread-messages.ts';
+import type { FromWorker, SaveHow, ShutdownRequest, ThreadStart } from '../messages/thread-messages.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { PROCESS, STATE } from '../shard/world.ts';
 import { realDirectory, rewriteConfigFile } from './config-file.ts';
@@ -60,6 +60,16 @@ export class WorkerControl implements Control {
   reload(session: Session): void {
     session.park();
     this.send({ kind: 'reload', worker: this.start.worker, session: session.id });
+  }
+
+  save(session: Session, how: SaveHow): void {
+    session.park();
+    this.send({ kind: 'save', worker: this.start.worker, session: session.id, how });
+  }
+
+  pause(session: Session, endMs: number, all: boolean): void {
+    session.park();
+    this.send({ kind: 'pause', worker: this.start.worker, session: session.id, endMs, all });
   }
 
   setActiveExpire(on: boolean): void {

@@ -8,10 +8,13 @@ import { DONE, type Executor } from '../dispatch/executor.ts';
 import { systemClock } from '../env/clock.ts';
 import { systemFiles } from '../env/files.ts';
 import type { FromWorker, ReplayRequest } from '../messages/thread-messages.ts';
+import { DamageError } from '../persistence/damage.ts';
 import { DataSetError } from '../persistence/data-set.ts';
+import { isRdbFile } from '../persistence/rdb-file-reader.ts';
+import { NoRoomForFileError, rdbLoadSteps } from '../persistence/rdb-load.ts';
 import type { ScanOrder } from '../persistence/recovery.ts';
 import { replaySteps } from '../persistence/replay.ts';
-import { DamageError, scanSteps } from '../persistence/scan.ts';
+import { scanSteps } from '../persistence/scan.ts';
 import type { Args } from '../resp/args.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import { noteLoaded } from '../shard/load-progress.ts';
@@ -29,6 +32,8 @@ export interface WorkerLoadParts {
   fail: (error: unknown) => never;
   /** An executor that does not journal and for which no time has passed. */
   makeExecutor: () => Executor;
+  /** Is this shard this worker's? */
+  owns: (shard: number) => boolean;
   /** Setting key-load-delay: microseconds to wait after each record. */
   delayMicros: () => number;
 }
@@ -54,6 +59,11 @@ export class WorkerLoad {
   /** Replays a shard's files; then says `replayed` or `load-failed`. */
   replay(request: ReplayRequest): void {
     this.begin(this.replayJob(request));
+  }
+
+  /** Loads the worker's shards out of an RDB file; then says `rdb-loaded` or `load-failed`. */
+  loadRdb(path: string): void {
+    this.begin(this.rdbJob(path));
   }
 
   private begin(job: Job): void {
@@ -83,19 +93,39 @@ export class WorkerLoad {
     return { kind: 'scanned', result: yield* scanSteps(systemFiles, files, shard, shards) };
   }
 
+  private *rdbJob(path: string): Job {
+    const { access, owns } = this.parts;
+    const header = access.headers[access.spaces.findIndex((_, shard) => owns(shard))] ?? access.headers[0];
+    const progress = (bytes: number): void => noteLoaded(header, bytes);
+    return { kind: 'rdb-loaded', keys: yield* this.rdbSteps(path, owns, systemClock.wallMs(), progress) };
+  }
+
+  private rdbSteps(path: string, owns: (shard: number) => boolean, nowMs: number, progress: (bytes: number) => void) {
+    const { spaces, latches } = this.parts.access;
+    const clockMs = systemClock.wallMs();
+    const { hasher } = spaces[0];
+    return rdbLoadSteps(path, { files: systemFiles, spaces, latches, hasher, owns, nowMs, clockMs, progress });
+  }
+
   private *replayJob({ shard, files }: ReplayRequest): Job {
     const executor = this.parts.makeExecutor();
     const reply = new ReplyWriter();
     const header = this.parts.access.headers[shard];
     let commands = 0;
-    yield* replaySteps(systemFiles, files, {
-      apply: (db, args) => {
+    const progress = (bytes: number): void => noteLoaded(header, bytes);
+    const handler = {
+      apply: (db: number, args: Args) => {
         if (!this.apply(executor, shard, db, args, reply)) return false;
         commands++;
         return true;
       },
-      progress: (bytes) => noteLoaded(header, bytes),
-    });
+      progress,
+    };
+    for (const file of files) {
+      if (isRdbFile(systemFiles, file.path))
+        commands += yield* this.rdbSteps(file.path, (one) => one === shard, 0, progress);
+      else yield* replaySteps(systemFiles, [file], handler);
+    }
     executor.clearTouched();
     return { kind: 'replayed', shard, commands };
   }
@@ -125,5 +155,6 @@ class ReplayError extends Error {}
 /** Is it the data, or the disk, that is to blame? */
 function isOfTheData(error: unknown): error is Error {
   if (error instanceof DamageError || error instanceof DataSetError || error instanceof ReplayError) return true;
+  if (error instanceof NoRoomForFileError) return true;
   return error instanceof Error && 'syscall' in error;
 }

@@ -10,27 +10,36 @@ import { RingReader, RingWriter } from '../../native-free-shm/ring.ts';
 import { ClientRecords } from '../admin/client-records.ts';
 import { CommandStats } from '../admin/command-stats.ts';
 import { ErrorStats } from '../admin/error-stats.ts';
+import { type LatencyEvent, LatencyEvents } from '../admin/latency-events.ts';
+import { LatencyHistograms } from '../admin/latency-histograms.ts';
 import { COUNTER_NAMES } from '../admin/server-counters.ts';
 import { ServerSamples } from '../admin/server-samples.ts';
 import { SettingsStore } from '../admin/settings-store.ts';
 import { enumWord } from '../admin/settings-table.ts';
+import { SlowLog } from '../admin/slow-log.ts';
 import { clientLine } from '../commands/client-text.ts';
+import { COMMANDS } from '../commands/command-table.ts';
 import { readSizeLimits } from '../commands/size-limits-setting.ts';
+import { CommandTiming } from '../dispatch/command-timing.ts';
 import { Dispatcher } from '../dispatch/dispatcher.ts';
 import { Executor } from '../dispatch/executor.ts';
 import type { ServerContext } from '../dispatch/session.ts';
 import { Unit } from '../dispatch/unit.ts';
+import { UnitListeners } from '../dispatch/unit-listeners.ts';
 import { Upkeep } from '../dispatch/upkeep.ts';
+import { Watches } from '../dispatch/watches.ts';
 import { systemClock } from '../env/clock.ts';
 import { systemFiles } from '../env/files.ts';
 import { random32 } from '../env/random.ts';
 import { Journal } from '../journal/journal.ts';
 import type { FromWorker, ThreadStart, ToWorker } from '../messages/thread-messages.ts';
+import { eventBitsOf } from '../pubsub/key-event-records.ts';
+import { PushHub } from '../pubsub/push-hub.ts';
 import { Args } from '../resp/args.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import { loadProgress } from '../shard/load-progress.ts';
 import { ShardAccess } from '../shard/shard-access.ts';
-import { FIRST_WORKER, PROCESS } from '../shard/world.ts';
+import { FIRST_WORKER, NOTIFY, PROCESS } from '../shard/world.ts';
 import type { Connection, ConnectionThread } from './connection.ts';
 import { newConnectionLimits, readConnectionLimits } from './connection-limits.ts';
 import { reportAcceptErrors } from './listener.ts';
@@ -51,6 +60,7 @@ const ABANDONED_AFTER_MS = 1000;
 class WorkerThread implements ConnectionThread {
   readonly dispatcher: Dispatcher;
   readonly outbox: Outbox;
+  readonly timing: CommandTiming;
   readonly reply = new ReplyWriter();
   readonly args = new Args();
   readonly limits = newConnectionLimits();
@@ -61,7 +71,9 @@ class WorkerThread implements ConnectionThread {
   private readonly access: ShardAccess;
   private readonly settings: SettingsStore;
   readonly executor: Executor;
+  readonly pushes: PushHub;
   private readonly upkeep: Upkeep;
+  private readonly watches: Watches;
   private readonly clients: WorkerClients;
   private readonly server: ServerContext;
   private readonly control: WorkerControl;
@@ -72,6 +84,7 @@ class WorkerThread implements ConnectionThread {
   private readonly load: WorkerLoad;
   private settingsEpoch = -1;
   private maxMemory = 0;
+  private latencyThresholdMs = 0;
   private idleTimeout = 0;
   private ticks = 0;
   private upkeepScheduled = false;
@@ -91,7 +104,12 @@ class WorkerThread implements ConnectionThread {
     this.control = new WorkerControl(start, port, access, this.settings);
     this.executor = new Executor({ ...this.executorParts(), unit });
     this.records = new ClientRecords(start.clients, worker);
+    const interests = access.interestTables(world, this.records.watchWords);
+    this.watches = new Watches(interests, access.latches, this.records);
+    this.pushes = this.makePushHub();
+    unit.listeners = new UnitListeners(interests, this.pushes);
     this.server = this.makeContext(counters, journals);
+    this.timing = new CommandTiming(COMMANDS.rows, this.server, systemClock.steadyMs);
     this.outbox = new Outbox({
       reply: this.reply,
       executor: this.executor,
@@ -113,6 +131,7 @@ class WorkerThread implements ConnectionThread {
       turn: access.turn,
       reply: this.reply,
       counters: this.counters,
+      timing: this.timing,
       workers: world.workers,
     });
     this.upkeep = new Upkeep({
@@ -139,6 +158,7 @@ class WorkerThread implements ConnectionThread {
       send: (message) => this.send(message),
       fail: (error) => this.control.die(error),
       makeExecutor: () => this.replayExecutor(),
+      owns: (shard) => shard % world.workers === start.worker,
       delayMicros: () => this.settings.number('key-load-delay'),
     });
     this.refreshSettings();
@@ -172,6 +192,20 @@ class WorkerThread implements ConnectionThread {
     };
   }
 
+  private makePushHub(): PushHub {
+    const { start, access, records } = this;
+    return new PushHub({
+      memory: start.pubsub,
+      worker: start.worker,
+      workers: start.world.workers,
+      hashKey: start.world.hashKey,
+      ringWorker: (worker) => access.ringWorker(worker),
+      isOpen: (record, id) => records.read(record)?.id === id,
+      byId: (id) => this.clients.bySession(id)?.session ?? null,
+      noteAllChanges: () => this.noteAllChanges(),
+    });
+  }
+
   private makeContext(counters: Counters<(typeof COUNTER_NAMES)[number]>, journals: Journal[]): ServerContext {
     const { start, access } = this;
     const { identity, world } = start;
@@ -182,8 +216,12 @@ class WorkerThread implements ConnectionThread {
       errorStats: new ErrorStats(start.errorStats, start.worker),
       counters,
       samples: new ServerSamples(start.samples),
+      latencyHistograms: new LatencyHistograms(start.latencyHistograms, start.worker),
+      latencyEvents: new LatencyEvents(start.latencyEvents),
+      slowLog: new SlowLog(start.slowLog),
       spaces: access.spaces,
       journals,
+      saves: new Float64Array(start.saves),
       shards: world.shards.length,
       workers: world.workers,
       databases: world.databases,
@@ -196,11 +234,14 @@ class WorkerThread implements ConnectionThread {
       tcpPort: identity.tcpPort,
       listeners: identity.listeners,
       control: this.control,
+      pushes: this.pushes,
+      watches: this.watches,
       get loading() {
         return (access.stateBits() & 1) !== 0;
       },
       loadProgress: () => loadProgress(access.headers),
       diskBroken: () => this.control.diskBroken(),
+      pauseState: () => access.pauseState(),
       clockMicros: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),
       nowMs: systemClock.wallMs,
       ringWorker: (worker) => access.ringWorker(worker),
@@ -236,9 +277,15 @@ class WorkerThread implements ConnectionThread {
     this.maxMemory = settings.number('maxmemory');
     this.executor.maxMemoryBytes = this.maxMemory;
     this.dispatcher.memoryBounded = this.maxMemory > 0;
+    this.timing.refresh();
+    this.latencyThresholdMs = settings.number('latency-monitor-threshold');
+    this.outbox.watchDrain = this.latencyThresholdMs > 0 ? this.timeDrain : null;
     this.setUpkeepRate(settings.number('hz'));
     readConnectionLimits(settings, this.limits);
     this.idleTimeout = settings.number('timeout');
+    this.pushes.changes.eventBits = eventBitsOf(settings.text('notify-keyspace-events'));
+    this.pushes.reads.maxKeys = settings.number('tracking-table-max-keys');
+    if (this.pushes.changes.eventBits !== 0) this.noteAllChanges();
     this.dispatcher.ringMode = enumWord('cross-shard', settings.number('cross-shard')) === 'ring';
     this.executor.unit.maxBulkBytes = this.limits.bulkBytes;
   }
@@ -247,13 +294,25 @@ class WorkerThread implements ConnectionThread {
     this.readClock();
     this.outbox.release();
     this.clients.closeKilled();
-    return this.dispatcher.poll();
+    const more = this.dispatcher.poll();
+    const undelivered = this.pushes.deliver();
+    // a redirected invalidation goes through the log once more
+    this.pushes.log.ringListeners();
+    return more || undelivered;
   }
 
   private tick(): void {
     const now = this.readClock();
     this.dispatcher.poll();
+    this.watches.tidy();
+    this.pushes.catchUp();
+    this.pushes.log.ringListeners();
     if (++this.ticks % SWEEP_EVERY_TICKS === 0) this.clients.sweep(now, this.idleTimeout);
+  }
+
+  /** From now on units note what they change, whoever cares. It stays so: to end it would need all latches. */
+  private noteAllChanges(): void {
+    Atomics.or(this.access.process, PROCESS.notify, NOTIFY.keyspaceEvents);
   }
 
   private setUpkeepRate(hz: number): void {
@@ -264,12 +323,28 @@ class WorkerThread implements ConnectionThread {
   }
 
   private readonly runUpkeep = (now: number): void => {
+    const began = systemClock.steadyMs();
     const more = this.upkeep.tick(now);
+    this.pushes.log.ringListeners();
+    const expired = systemClock.steadyMs();
+    this.noteLatency('expire-cycle', expired - began, now);
     this.control.drainAll(this.server.journals);
+    this.noteLatency('aof-write', systemClock.steadyMs() - expired, now);
     if (!more || this.upkeepScheduled) return;
     this.upkeepScheduled = true;
     setImmediate(this.continueUpkeep);
   };
+
+  private readonly timeDrain = (drain: () => number): number => {
+    const began = systemClock.steadyMs();
+    const busy = drain();
+    this.noteLatency('aof-write', systemClock.steadyMs() - began, systemClock.wallMs());
+    return busy;
+  };
+
+  private noteLatency(event: LatencyEvent, ms: number, nowMs: number): void {
+    if (this.latencyThresholdMs > 0 && ms >= this.latencyThresholdMs) this.server.latencyEvents.add(event, ms, nowMs);
+  }
 
   private readonly continueUpkeep = (): void => {
     this.upkeepScheduled = false;
@@ -321,6 +396,9 @@ class WorkerThread implements ConnectionThread {
         return;
       case 'replay':
         this.load.replay(message);
+        return;
+      case 'load-rdb':
+        this.load.loadRdb(message.path);
         return;
       case 'answer': {
         const session = this.clients.bySession(message.session)?.session;

@@ -21,6 +21,11 @@ export function baseFileName(prefix: string, sequence: number): string {
   return `${prefix}.${sequence}.base.aof`;
 }
 
+/** A base in the form of an RDB file. */
+export function rdbBaseFileName(prefix: string, sequence: number): string {
+  return `${prefix}.${sequence}.base.rdb`;
+}
+
 export function incrementFileName(prefix: string, sequence: number): string {
   return `${prefix}.${sequence}.incr.aof`;
 }

@@ -23,8 +23,9 @@ import {
   parseManifest,
   type ShardManifest,
 } from './aof-manifest.ts';
+import { DamageError } from './damage.ts';
 import { BaseWriter, baseRoom, createIncrement, type FileOrder } from './journal-file.ts';
-import { DamageError, type ShardFile } from './scan.ts';
+import type { ShardFile } from './scan.ts';
 
 /** Where a data set lies. */
 export interface Place {

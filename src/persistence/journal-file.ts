@@ -34,6 +34,32 @@ export function createIncrement(order: FileOrder): NewFile {
   return createFile(order, incrementFileName(order.prefix, order.sequence));
 }
 
+/** Makes the empty file of an increment whose first position is not known yet; it is not synced, its name is. Returns its number. */
+export function prepareIncrement({
+  files,
+  folder,
+  prefix,
+  sequence,
+}: Omit<FileOrder, 'start' | 'shard' | 'shards'>): number {
+  const path = `${folder}/${incrementFileName(prefix, sequence)}`;
+  files.remove(path);
+  const fd = files.open(path, OPEN.create);
+  files.syncFolder(folder);
+  return fd;
+}
+
+/** Writes the first line of a prepared, empty increment, unsynced. */
+export function beginIncrement(
+  files: Files,
+  fd: number,
+  { shard, shards, start }: Pick<FileOrder, 'shard' | 'shards' | 'start'>,
+): { fd: number; salt: number; fileBytes: number } {
+  const salt = random32();
+  const line = formatFileLine({ shard, shards, start, salt });
+  writeAllParts(files, fd, [line], 0);
+  return { fd, salt, fileBytes: line.length };
+}
+
 function createFile({ files, folder, sequence, shard, shards, start }: FileOrder, name: string): NewFile {
   const salt = random32();
   const line = formatFileLine({ shard, shards, start, salt });

@@ -9,9 +9,11 @@
  */
 import { OPEN } from '../env/files.ts';
 import type { JournalStart, Policy } from '../journal/journal-memory.ts';
+import { DamageError } from './damage.ts';
 import { type DataSet, type Place, readShardManifest, shardFiles } from './data-set.ts';
 import { checkSafe, greatestCut } from './greatest-cut.ts';
-import { DamageError, type ScanResult, type ShardFile, scanShard } from './scan.ts';
+import { beginIncrement } from './journal-file.ts';
+import { type ScanResult, type ShardFile, scanShard } from './scan.ts';
 
 export interface RecoveryOptions {
   /** aof-load-truncated: cut a torn tail and go on. */
@@ -74,7 +76,7 @@ export function cutShards(place: Place, scans: readonly ScanResult[], options: R
       );
     options.warn(cutText(scan, ends[shard], sizes[shard], cut[shard]));
   });
-  return scans.map((scan, shard) => applyCut(place, scan, cut[shard], ends[shard], sizes[shard]));
+  return scans.map((scan, shard) => applyCut(place, scan, scans.length, cut[shard], ends[shard], sizes[shard]));
 }
 
 /** Bytes of the last file that belong to the cut. */
@@ -95,19 +97,27 @@ function cutText(scan: ScanResult, end: number, size: number, position: number):
   return `${path}: cut from ${size} to ${end} bytes, position ${position} (${why})`;
 }
 
-function applyCut(place: Place, scan: ScanResult, cut: number, end: number, size: number): RecoveredShard {
+function applyCut(
+  place: Place,
+  scan: ScanResult,
+  shards: number,
+  cut: number,
+  end: number,
+  size: number,
+): RecoveredShard {
   const { files } = place;
   const last = lastFile(scan);
   const fd = files.open(last.path, OPEN.update);
   if (end < size) files.truncate(fd, end);
+  const begun = scan.unbegun ? beginIncrement(files, fd, { shard: scan.shard, shards, start: cut }) : null;
   files.syncData(fd);
   return {
     shard: scan.shard,
     files: scan.files.map(({ path }) => ({ path, end: path === last.path ? end : Number.POSITIVE_INFINITY })),
     position: cut,
     fd,
-    fileBytes: end,
-    salt: scan.salt,
+    fileBytes: begun?.fileBytes ?? end,
+    salt: begun?.salt ?? scan.salt,
   };
 }
 

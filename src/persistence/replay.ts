@@ -5,7 +5,7 @@
 import { type Files, OPEN, readFully } from '../env/files.ts';
 import { Args } from '../resp/args.ts';
 import { NEED_MORE, PROTOCOL_ERROR, RequestReader } from '../resp/request-reader.ts';
-import { DamageError } from './scan.ts';
+import { DamageError } from './damage.ts';
 
 const READ_BYTES = 1024 * 1024;
 const HASH = 35;

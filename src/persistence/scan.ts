@@ -14,21 +14,13 @@ import { type Files, OPEN } from '../env/files.ts';
 import { type BatchHeader, HEADER_WORD, headerCrc, MAX_HEADER_BYTES, parseHeader } from '../journal/batch-header.ts';
 import { MAX_FILE_LINE_BYTES, parseFileLine, parseMarks } from './aof-lines.ts';
 import { ByteWindow } from './byte-window.ts';
+import { DamageError } from './damage.ts';
+import { checkRdbFile } from './rdb-check.ts';
+import { isRdbFile } from './rdb-file-reader.ts';
 
 const MARK_BYTES = 64 * 1024;
 const SECTOR_BYTES = 512;
 const ZEROS = Buffer.alloc(SECTOR_BYTES);
-
-/** A file that must not be loaded; names the file and the offset of the first byte that does not check. */
-export class DamageError extends Error {
-  readonly path: string;
-  readonly offset: number;
-  constructor(path: string, offset: number, problem: string) {
-    super(`${path} is damaged at byte ${offset}: ${problem}`);
-    this.path = path;
-    this.offset = offset;
-  }
-}
 
 export interface ShardFile {
   path: string;
@@ -62,6 +54,8 @@ export interface ScanResult {
   parts: ScannedPart[];
   /** Bytes behind `endOffset` that belong to no whole batch. */
   tornBytes: number;
+  /** The last file has no first line yet. */
+  unbegun: boolean;
 }
 
 /** Scans the files of a shard: the base, if any, then the increments in order. Throws DamageError, and the system's errors. */
@@ -92,8 +86,13 @@ export function* scanSteps(
     required: new Array<number>(shards).fill(0),
     parts: [],
     tornBytes: 0,
+    unbegun: false,
   };
   for (const [index, file] of shardFiles.entries()) {
+    if (file.isBase && isRdbFile(files, file.path)) {
+      yield* checkRdbFile(files, file.path);
+      continue;
+    }
     const fd = files.open(file.path, OPEN.read);
     try {
       yield* new FileScan(files, fd, file, result, shards, index === shardFiles.length - 1).steps();
@@ -132,6 +131,11 @@ class FileScan {
       result.salt = this.salt;
       for (const part of result.parts) part.offset = -1;
     }
+    if (result.unbegun) {
+      result.endOffset = 0;
+      result.tornBytes = this.window.size;
+      return;
+    }
     while (this.offset < this.window.size && this.batch()) yield;
     if (file.isBase) {
       if (!this.sealed) throw this.damage('a base file without its end');
@@ -144,6 +148,12 @@ class FileScan {
 
   private firstLine(): void {
     const { result, shards } = this;
+    if (this.isLast && !this.file.isBase && result.end >= 0 && this.isUnbegun()) {
+      result.unbegun = true;
+      this.position = result.end;
+      this.offset = 0;
+      return;
+    }
     const outcome = parseFileLine(this.window.view(0, MAX_FILE_LINE_BYTES));
     if ('problem' in outcome) throw this.damage(outcome.problem);
     const { line, bytes } = outcome;
@@ -155,6 +165,12 @@ class FileScan {
     this.salt = line.salt;
     this.position = line.start;
     this.offset = bytes;
+  }
+
+  /** A file that was prepared and named, but of whose content nothing reached the disk: records of it were never safe. */
+  private isUnbegun(): boolean {
+    const head = this.window.view(0, Math.min(MAX_FILE_LINE_BYTES, this.window.size));
+    return head.every((byte) => byte === 0);
   }
 
   /** Takes the batch at `offset`. False: the scan of this file ends here, at a torn tail. */

@@ -4,16 +4,22 @@ import { DOORBELL_WORDS, Doorbell } from '../../native-free-shm/doorbell.ts';
 import { HalfSipHash } from '../../native-free-shm/half-siphash.ts';
 import { Heartbeats } from '../../native-free-shm/heartbeats.ts';
 import { Latch } from '../../native-free-shm/latch.ts';
+import { OldBlocks } from '../../native-free-shm/old-blocks.ts';
 import { Turn } from '../../native-free-shm/turn.ts';
 import { SizeLimits } from '../datatypes/size-limits.ts';
 import { Keyspace } from '../keyspace/keyspace.ts';
-import { FIRST_WORKER, PROCESS, SHARD, ShardHeader, type WorldMemory } from './world.ts';
+import { InterestTable } from './interest-table.ts';
+import { FIRST_WORKER, PAUSE_BITS, PROCESS, SHARD, ShardHeader, STATE, type WorldMemory } from './world.ts';
 
 export class ShardAccess {
   readonly process: Int32Array;
+  /** The one Float64 of PROCESS.pauseEndMs. */
+  readonly pauseEnd: Float64Array;
   readonly headers: readonly ShardHeader[];
   readonly latches: readonly Latch[];
   readonly spaces: readonly Keyspace[];
+  /** By shard: what a snapshot still needs. */
+  readonly pasts: readonly OldBlocks[];
   /** By thread number. */
   readonly doorbells: readonly Doorbell[];
   readonly heartbeats: Heartbeats;
@@ -24,6 +30,7 @@ export class ShardAccess {
   /** `thread`: number of the attaching thread; `threads`: the highest thread number in use. */
   constructor(world: WorldMemory, thread: number, threads: number) {
     this.process = new Int32Array(world.process);
+    this.pauseEnd = new Float64Array(world.process, PROCESS.pauseEndMs * 4, 1);
     this.headers = world.shards.map((shard) => new ShardHeader(shard.header));
     this.doorbells = Array.from(
       { length: threads + 1 },
@@ -37,6 +44,7 @@ export class ShardAccess {
     this.spaces = world.shards.map(
       (shard, i) => new Keyspace(i, new Arena(shard.arena), shard.roots, hasher, this.limits),
     );
+    this.pasts = world.shards.map((shard, i) => new OldBlocks(shard.past, this.spaces[i].arena));
     this.turn = new Turn(this.process, PROCESS.turn, thread, this.doorbells);
   }
 
@@ -45,6 +53,20 @@ export class ShardAccess {
     let sum = 0;
     for (const space of this.spaces) sum += space.arena.liveBytes();
     return sum;
+  }
+
+  /** CLIENT PAUSE as it is in force: unix ms of its end (0: there is none), and whether every command waits. */
+  pauseState(): { endMs: number; all: boolean } {
+    const bits = this.stateBits();
+    const endMs = (bits & PAUSE_BITS) === 0 ? 0 : this.pauseEnd[0];
+    return { endMs, all: (bits & STATE.pausedAll) !== 0 };
+  }
+
+  /** Who is interested in the keys of each shard. `watchWords`: the words of clients that watches mark (ClientRecords). */
+  interestTables(world: WorldMemory, watchWords: Int32Array): InterestTable[] {
+    return world.shards.map(
+      (shard, i) => new InterestTable(shard.interest, this.spaces[i], this.headers[i].i32, watchWords),
+    );
   }
 
   stateBits(): number {

@@ -5,14 +5,18 @@
  *   shard header             latch, poison, newest time                                 one per shard
  *   shard roots              table and heap roots per database, dropped tables          one per shard
  *   shard arena              data                                                        one per shard
+ *   shard interest           watches, waiters, tracked reads and their arena             one per shard
  *
  * A shard is described completely by this memory (any thread may serve any key); sockets, timers and files are not here.
  */
+
 import { type ArenaMemory, createArenaMemory } from '../../native-free-shm/arena.ts';
 import { DOORBELL_WORDS } from '../../native-free-shm/doorbell.ts';
 import { HEARTBEAT_WORDS } from '../../native-free-shm/heartbeats.ts';
+import { createOldBlocksMemory, type OldBlocksMemory } from '../../native-free-shm/old-blocks.ts';
 import { TURN_WORDS } from '../../native-free-shm/turn.ts';
 import { rootsBytes } from '../keyspace/keyspace.ts';
+import { createInterestMemory, type InterestMemory } from './interest-memory.ts';
 
 /** Thread numbers are 1..63; areas per thread have a place for each. */
 const THREAD_NUMBERS = 64;
@@ -23,6 +27,10 @@ export const PROCESS = {
   state: 0,
   /** 1 while DEBUG SET-ACTIVE-EXPIRE 0 is in force. */
   expiryPaused: 2,
+  /** Bits of NOTIFY: who wants to hear of changes whatever their keys are. Changed under all latches. */
+  notify: 3,
+  /** Float64 over two words: unix ms at which CLIENT PAUSE ends, 0 = there is none. Acceptor. */
+  pauseEndMs: 4,
   /** Turn of units that could not get their latches (R2). */
   turn: 16,
   /** One doorbell per thread number. */
@@ -46,9 +54,20 @@ export const STATE = {
   /** An AOF write or fsync failed: writes are refused with MISCONF. */
   diskBroken: 2,
   shuttingDown: 4,
+  /** CLIENT PAUSE WRITE: what may change something waits, and keys do not expire away. */
+  pausedWrites: 8,
+  /** CLIENT PAUSE ALL: every command waits. */
+  pausedAll: 16,
 } as const;
 /** Bits that lie in the process state word itself; `diskBroken` is the journal's to say. */
-export const PROCESS_BITS = STATE.loading | STATE.shuttingDown;
+export const PROCESS_BITS = STATE.loading | STATE.shuttingDown | STATE.pausedWrites | STATE.pausedAll;
+/** Clients are paused: some commands wait, and nothing is removed because its time has come. */
+export const PAUSE_BITS = STATE.pausedWrites | STATE.pausedAll;
+
+/** Bits of the shard word `interest`: somebody waits for, watches or tracks a key of this shard. */
+export const INTEREST = { waiters: 1, watches: 2, tracking: 4 } as const;
+/** Bits of the process word `notify`, above those of INTEREST: a unit reads both as one number. */
+export const NOTIFY = { keyspaceEvents: 8, monitors: 16 } as const;
 
 /** Int32 words of a shard header. */
 export const SHARD = {
@@ -56,6 +75,8 @@ export const SHARD = {
   latch: 0,
   /** 1: a unit changed something and then failed (R5). Its latch stays taken; the acceptor ends the process. */
   poisoned: 32,
+  /** Bits of INTEREST. Set by who registers, cleared when the last one leaves; both under the latch. */
+  interest: 48,
 } as const;
 const SHARD_INT_WORDS = 256;
 /** Float64 words of a shard header, behind the Int32 words. */
@@ -73,6 +94,10 @@ export interface ShardMemory {
   header: SharedArrayBuffer;
   roots: SharedArrayBuffer;
   arena: ArenaMemory;
+  /** Who is interested in its keys. */
+  interest: InterestMemory;
+  /** What blocks of the arena held when a snapshot was taken. */
+  past: OldBlocksMemory;
 }
 
 export interface WorldMemory {
@@ -101,6 +126,8 @@ export function createWorldMemory(options: WorldOptions): WorldMemory {
       header: new SharedArrayBuffer(SHARD_INT_WORDS * 4 + SHARD_F64_WORDS * 8),
       roots: new SharedArrayBuffer(rootsBytes(options.databases)),
       arena: createArenaMemory(options.arenaBytes),
+      interest: createInterestMemory(options.databases),
+      past: createOldBlocksMemory(Math.ceil(options.arenaBytes / 2)),
     });
   }
   return {

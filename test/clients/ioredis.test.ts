@@ -52,6 +52,45 @@ describe.each(SHAPES)('ioredis, reader $reader', (shape) => {
     expect(results.slice(2003).map(([, value]) => value)).toEqual(Array.from({ length: 2000 }, (_, i) => String(i)));
   });
 
+  test('transactions: pipelined, with errors, watched', async () => {
+    const redis = connect();
+    const other = connect();
+    const results = await redis.multi().set('m:1', 'a').incr('m:1').mget('m:1', 'm:2').exec();
+    expect(results?.[0]).toEqual([null, 'OK']);
+    expect(results?.[1][0]?.message).toMatch(/not an integer/);
+    expect(results?.[2]).toEqual([null, ['a', null]]);
+    await expect(redis.multi().set('m:1', 'b').call('NOSUCH').exec()).rejects.toThrow('EXECABORT');
+    expect(await redis.get('m:1')).toBe('a');
+
+    await redis.watch('m:1', 'm:2');
+    await other.set('m:2', 'x');
+    expect(await redis.multi().set('m:1', 'c').exec()).toBe(null);
+    await redis.watch('m:1');
+    expect(await redis.multi({ pipeline: false })).toBe('OK');
+    expect(await redis.set('m:1', 'd')).toBe('QUEUED');
+    expect(await redis.exec()).toEqual([[null, 'OK']]);
+    expect(await other.get('m:1')).toBe('d');
+
+    // optimistic counters by several clients lose nothing
+    const counters = [redis, other, connect()];
+    await Promise.all(
+      counters.map(async (client) => {
+        for (let done = 0; done < 20; ) {
+          await client.watch('m:counter');
+          const value = Number((await client.get('m:counter')) ?? 0);
+          if (
+            (await client
+              .multi()
+              .set('m:counter', value + 1)
+              .exec()) !== null
+          )
+            done++;
+        }
+      }),
+    );
+    expect(await redis.get('m:counter')).toBe('60');
+  });
+
   test('commands issued in one turn are sent as one pipeline', async () => {
     const redis = connect({ enableAutoPipelining: true });
     const values = await Promise.all(Array.from({ length: 300 }, (_, i) => redis.incrby('auto', i)));

@@ -33,6 +33,20 @@ describe.each(shapes)('node-redis, RESP$resp, reader $reader', ({ resp, ...shape
     return client;
   }
 
+  test('transactions', async () => {
+    const redis = await connect();
+    const other = await connect();
+    expect(await redis.multi().set('m:1', '1').incr('m:1').get('m:1').exec()).toEqual(['OK', 2, '2']);
+    await redis.watch(['m:1', 'm:2']);
+    await other.set('m:2', 'x');
+    await expect(redis.multi().set('m:1', '9').exec()).rejects.toThrow(/watched/i);
+    expect(await other.get('m:1')).toBe('2');
+    await redis.watch('m:1');
+    await redis.unwatch();
+    await other.set('m:1', '3');
+    expect(await redis.multi().get('m:1').select(1).get('m:1').exec()).toEqual(['3', 'OK', null]);
+  });
+
   test('strings, counters, options, expiry', async () => {
     const redis = await connect();
     expect(await redis.set('k', 'välue', { expiration: { type: 'EX', value: 100 } })).toBe('OK');

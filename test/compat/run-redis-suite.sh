@@ -22,7 +22,7 @@ cat "$(dirname "$suite")/skips-first-server.txt" >"$skips"
 sed -n 's/^- `\(.*\)`: .*/\1/p' test/compat/SKIPS.md >>"$skips"
 units=("$@")
 [[ ${#units[@]} -gt 0 ]] || units=(
-  unit/type/string unit/type/incr unit/bitops unit/bitfield unit/keyspace unit/scan unit/expire unit/protocol unit/quit
+  unit/type/string unit/type/incr unit/type/hash unit/bitops unit/bitfield unit/keyspace unit/scan unit/expire unit/protocol unit/quit unit/multi
 )
 export SUITE_BASEPORT=${SUITE_BASEPORT:-27100}
 "$suite" -s "$skips" "${SERVER_UNDER_TEST:-node src/main.ts}" "${units[@]}"

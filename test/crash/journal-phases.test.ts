@@ -1,5 +1,6 @@
 /**
- * Kill −9 at each phase of a record's way: staged, published, half written, written, synced, safe, answered; and amid recovery.
+ * Kill −9 at each phase of a record's way: staged, published, half written, written, synced, safe, answered; amid recovery; and
+ * at each phase of a rewrite of the journal.
  * The server kills itself at the n-th passage of a planted place. Every start recovers what the crash before it left, and is
  * itself the next victim: one data set lives through all phases.
  *
@@ -10,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { type Plant, planted } from '../faults/planted-server.ts';
+import { ConnectionLost } from '../server/resp-client.ts';
 import { ServerGroup, ServerProcess, type StartOptions } from '../server/server-process.ts';
 import { ACKNOWLEDGED, checkRecovered } from './crash-check.ts';
 import { type ClientHistory, type KeyValues, readBack, runLoad } from './crash-load.ts';
@@ -84,6 +86,28 @@ const RECOVERY_PHASES: readonly Phase[] = [
   phase('a file is cut, not synced', RECOVERY, 'files.syncData(fd);\n  return {'),
 ];
 
+const REWRITE = 'src/net/journal-rewrite.ts';
+const ROTATION = 'src/journal/journal-control.ts';
+const REWRITE_PHASES: readonly Phase[] = [
+  phase('increments are prepared', REWRITE, 'for (const plan of this.plans) this.writeManifest(plan);'),
+  phase(
+    'everything is synced, no increment is begun',
+    ROTATION,
+    'const made = this.words.map((_, shard) => begin(shard, heads[shard]));',
+  ),
+  phase('increments are named, not used', ROTATION, 'const oldFds = this.words.map('),
+  phase('increments are used, not synced', REWRITE, 'control.endRotation();'),
+  phase('half a base is written', 'src/persistence/rdb-file-writer.ts', 'this.out.byte(RDB_OPCODE.eof);'),
+  phase('bases are written, no manifest names them', REWRITE, 'this.finish();'),
+  phase(
+    'some shards have their new base',
+    REWRITE,
+    'replaceFile(systemFiles, folder, this.manifest, formatManifest({ base, increments: [increment] }));',
+    `{ ${KILL} replaceFile(systemFiles, folder, this.manifest, formatManifest({ base, increments: [increment] })); }`,
+  ),
+  phase('old files go', REWRITE, 'for (const { name } of old.increments) '),
+];
+
 function killsAt({ file, text, replacement }: Phase, passage: number): Plant {
   return { file, text, replacement: replacement.replaceAll('=== N', `=== ${passage}`) };
 }
@@ -114,13 +138,28 @@ describeSkein(`kill at each phase (seed ${SEED})`, () => {
     }
   }
 
+  /** Has the journal rewritten again and again until the server dies or `stop` says so. */
+  async function keepRewriting(server: ServerProcess, stop: () => boolean): Promise<void> {
+    const client = await server.connect();
+    try {
+      while (!stop()) await client.call('BGREWRITEAOF');
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+    }
+    client.close();
+  }
+
   /** Recovers what is there, then runs a load that ends at the plant, or whole. True: the plant was hit. */
-  async function crashAt(plants: readonly Plant[]): Promise<boolean> {
+  async function crashAt(plants: readonly Plant[], rewriting = false): Promise<boolean> {
     const server = servers.add(await ServerProcess.start(options(plants)));
     await check(server);
     runs++;
-    const load = { clients: CLIENTS, seed: SEED + runs, pipelines: 25, maxDepth: 8 };
+    let loaded = false;
+    const rewriter = rewriting ? keepRewriting(server, () => loaded) : Promise.resolve();
+    const load = { clients: CLIENTS, seed: SEED + runs, pipelines: rewriting ? 250 : 25, maxDepth: 8 };
     histories = await runLoad(server, load, contents);
+    loaded = true;
+    await rewriter;
     const hit = histories.some((history) => history.ackedAtMs.length < history.commands.length);
     if (hit) await server.exit();
     else await server.kill();
@@ -142,6 +181,14 @@ describeSkein(`kill at each phase (seed ${SEED})`, () => {
       } else misses++;
     }
     expect(hits).toBeGreaterThan(0);
+  });
+
+  test.each(REWRITE_PHASES)('rewrite: $name', async (where) => {
+    const hits = [await crashAt([killsAt(where, 1)], true), await crashAt([killsAt(where, 2)], true)];
+    expect(hits).toContain(true);
+    const server = servers.add(await ServerProcess.start(options([])));
+    await check(server);
+    await server.kill();
   });
 
   test.each(RECOVERY_PHASES)('recovery: $name', async (where) => {

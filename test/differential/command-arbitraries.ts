@@ -3,8 +3,28 @@
  * Texts are latin1: every byte may occur.
  */
 import fc from 'fast-check';
-
-export type Words = readonly string[];
+import {
+  bytes,
+  float,
+  fromRows,
+  integer,
+  key,
+  keys,
+  maybe,
+  oneOf,
+  options,
+  pair,
+  type Row,
+  several,
+  type Words,
+  word,
+} from './arbitrary-parts.ts';
+import { GEO } from './geo-arbitraries.ts';
+import { HASHES } from './hash-arbitraries.ts';
+import { HYPER_LOG_LOGS } from './hyper-log-log-arbitraries.ts';
+import { SETS } from './set-arbitraries.ts';
+import { SORTED_SETS } from './sorted-set-arbitraries.ts';
+import { STREAMS } from './stream-arbitraries.ts';
 
 /** One step of a run: who sends it, and what. */
 export type Step =
@@ -14,60 +34,6 @@ export type Step =
   /** Sets a key that lives for some milliseconds, and waits until it is dead. */
   | { readonly kind: 'lapse'; readonly client: number; readonly words: Words; readonly lifeMs: number };
 
-type Part = fc.Arbitrary<string | Words>;
-
-// some of them share a hash tag, the others are spread over the shards
-export const KEYS: Words = [
-  'a',
-  'b',
-  'c',
-  'key:1',
-  'key:2',
-  '{t}1',
-  '{t}2',
-  '{t}3',
-  'é\xff\x00',
-  '',
-  'long'.repeat(30),
-  '*',
-  'h?llo',
-];
-// mostly a few, so that commands meet keys that exist
-const key = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom(...KEYS.slice(0, 4)) },
-  { weight: 1, arbitrary: fc.constantFrom(...KEYS) },
-);
-const keys = (max: number) => fc.array(key, { minLength: 1, maxLength: max });
-
-const integer = fc.oneof(
-  { weight: 6, arbitrary: fc.integer({ min: -20, max: 300 }).map(String) },
-  {
-    weight: 2,
-    arbitrary: fc.constantFrom(
-      ...['9223372036854775807', '-9223372036854775808', '9223372036854775808', '9007199254740993', '4294967296'],
-      ...[
-        '-9007199254740995',
-        '2147483648',
-        '-0',
-        '+1',
-        '01',
-        ' 1',
-        '1 ',
-        '',
-        '1.0',
-        'x',
-        '0x10',
-        '99999999999999999999',
-      ],
-    ),
-  },
-);
-const float = fc.oneof(
-  fc.double({ noNaN: true, min: -1e6, max: 1e6 }).map((x) => x.toFixed(3)),
-  integer,
-  fc.constantFrom('3.0e3', '1e-10', '-.5', '5.', '1e5000', 'inf', '-inf', 'nan', '0x1p3', '1e17', '0.1', ' 2', '1_0'),
-);
-const bytes = fc.uint8Array({ maxLength: 20 }).map((array) => Buffer.from(array).toString('latin1'));
 const value: fc.Arbitrary<string> = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom('', 'v', 'hello world', 'foobar', '10', '-7', '3.25', '0', '9999', '10000') },
   { weight: 2, arbitrary: integer },
@@ -85,20 +51,6 @@ const unequalSeconds = fc.integer({ min: 1, max: 5000 }).map((n) => String(n * 1
 const unequalMilliseconds = unequalSeconds.map((text) => `${text}000`);
 const unixSeconds = fc.constantFrom('33000000000', '33000000001', '1', '0', '-5', '9223372036854775', '1.5');
 const unixMs = fc.constantFrom('33000000000000', '33000000000123', '1', '0', '-5', '9223372036854775807');
-const word = (text: string) => fc.constant(text);
-const oneOf = (...texts: string[]) => fc.constantFrom(...texts);
-const maybe = (part: Part): Part => fc.option(part, { nil: [] });
-
-/** Some of these options, in any order. */
-function options(...parts: Part[]): fc.Arbitrary<Words> {
-  const chosen = fc.shuffledSubarray(parts, { maxLength: Math.min(3, parts.length) });
-  return chosen.chain((some) => fc.tuple(...some)).map((found): Words => found.flat());
-}
-
-function pair(name: string, argument: Part): Part {
-  return argument.map((text): Words => [name, text].flat());
-}
-
 const expiryOptions = [
   pair('EX', seconds),
   pair('PX', milliseconds),
@@ -125,12 +77,10 @@ const fieldOperation: fc.Arbitrary<Words> = fc.oneof(
   fc.tuple(word('INCRBY'), fieldType, fieldOffset, integer),
   fc.tuple(word('OVERFLOW'), oneOf('WRAP', 'SAT', 'FAIL', 'MAYBE')),
 );
-const several = (part: fc.Arbitrary<Words>, max: number): Part =>
-  fc.array(part, { maxLength: max }).map((found): Words => found.flat());
 const pattern = oneOf('*', 'key:*', 'k*1', '?', '[a-c]', '[^a]', 'h\\?llo', '{t}*', '', '\\*', '[', '[b-a]', '*e*');
 const database = oneOf('0', '0', '1', '2', '15', '16', '-1', 'x');
 
-const STRINGS: readonly (readonly [string, ...Part[]])[] = [
+const STRINGS: readonly Row[] = [
   ['SET', key, value],
   ['SET', key, value, options(word('NX'), word('XX'), word('GET'), word('KEEPTTL'), ...expiryOptions, word('BAD'))],
   ['SETNX', key, value],
@@ -156,7 +106,7 @@ const STRINGS: readonly (readonly [string, ...Part[]])[] = [
   ['LCS', key, key, options(word('LEN'), word('IDX'), word('WITHMATCHLEN'), pair('MINMATCHLEN', integer))],
 ];
 
-const BITMAPS: readonly (readonly [string, ...Part[]])[] = [
+const BITMAPS: readonly Row[] = [
   ['SETBIT', key, bitOffset, oneOf('0', '1', '1', '2', 'x')],
   ['GETBIT', key, bitOffset],
   ['BITCOUNT', key],
@@ -172,7 +122,7 @@ const BITMAPS: readonly (readonly [string, ...Part[]])[] = [
   ],
 ];
 
-const KEYSPACE: readonly (readonly [string, ...Part[]])[] = [
+const KEYSPACE: readonly Row[] = [
   ['DEL', keys(4)],
   ['UNLINK', keys(4)],
   ['EXISTS', keys(4)],
@@ -190,7 +140,7 @@ const KEYSPACE: readonly (readonly [string, ...Part[]])[] = [
   ['SELECT', database],
 ];
 
-const EXPIRY: readonly (readonly [string, ...Part[]])[] = [
+const EXPIRY: readonly Row[] = [
   ['EXPIRE', key, seconds, existence],
   ['EXPIRE', key, unequalSeconds, expireCondition],
   ['PEXPIRE', key, milliseconds, existence],
@@ -204,17 +154,13 @@ const EXPIRY: readonly (readonly [string, ...Part[]])[] = [
   ['PERSIST', key],
 ];
 
-const SELDOM: readonly (readonly [string, ...Part[]])[] = [
+const SELDOM: readonly Row[] = [
   ['PING', maybe(value)],
   ['ECHO', value],
   ['FLUSHDB', maybe(oneOf('SYNC', 'ASYNC', 'NOW'))],
   ['NOSUCHCOMMAND', oneOf('x', 'two words', 'two\r\nlines', 'long'.repeat(50), '\xff'), maybe(oneOf('', "'"))],
   ['OBJECT', oneOf('NOSUCH', 'ENCODING')],
 ];
-
-function fromRows(rows: readonly (readonly [string, ...Part[]])[]): fc.Arbitrary<Words> {
-  return fc.oneof(...rows.map(([name, ...parts]) => fc.tuple(...parts).map((found) => [name, ...found.flat()])));
-}
 
 /** Now and then one argument too few, one too many, or the name in small letters. */
 function distorted(words: fc.Arbitrary<Words>): fc.Arbitrary<Words> {
@@ -231,6 +177,12 @@ const command = distorted(
     { weight: 10, arbitrary: fromRows(STRINGS) },
     { weight: 5, arbitrary: fromRows(BITMAPS) },
     { weight: 5, arbitrary: fromRows(KEYSPACE) },
+    { weight: 10, arbitrary: fromRows(SETS) },
+    { weight: 4, arbitrary: fromRows(HYPER_LOG_LOGS) },
+    { weight: 12, arbitrary: fromRows(SORTED_SETS) },
+    { weight: 10, arbitrary: fromRows(HASHES) },
+    { weight: 12, arbitrary: fromRows(STREAMS) },
+    { weight: 6, arbitrary: fromRows(GEO) },
     { weight: 4, arbitrary: fromRows(EXPIRY) },
     { weight: 1, arbitrary: fromRows(SELDOM) },
   ),

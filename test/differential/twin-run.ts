@@ -3,7 +3,8 @@ import { decodeReply, type Reply, ReplyError } from '../server/reply-reader.ts';
 import type { RespClient } from '../server/resp-client.ts';
 import type { ServerProcess } from '../server/server-process.ts';
 import { waitForClock } from '../server/wait-until.ts';
-import { KEYS, type Step, type Words } from './command-arbitraries.ts';
+import { KEYS, type Words } from './arbitrary-parts.ts';
+import type { Step } from './command-arbitraries.ts';
 import { repliesAgree } from './reply-agreement.ts';
 
 /** The connections to one server; the steps name them by number. */
@@ -105,6 +106,9 @@ export class Twins {
       const keys = decodeReply(await this.oracle.clients[0].callRaw(['KEYS', '*'])) as string[];
       const looks = keys.flatMap((key) => [
         ['GET', key],
+        ['ZRANGE', key, '0', '-1', 'WITHSCORES'],
+        ['HGETALL', key],
+        ['SMEMBERS', key],
         ['PTTL', key],
         ['OBJECT', 'ENCODING', key],
       ]);

@@ -99,7 +99,7 @@ describeSkein('an end', () => {
   test('shutdown-on-sigterm says how', async () => {
     const server = await servers.start({ ...START, options: { ...START.options, 'shutdown-on-sigterm': 'save' } });
     expect(await server.stop()).toEqual(CLEAN);
-    expect(server.log()).toContain('SHUTDOWN SAVE');
+    expect(server.log()).toContain('Saving the final RDB snapshot');
   });
 });
 

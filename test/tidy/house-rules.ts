@@ -20,6 +20,7 @@ const BELOW_COMMANDS = [
   'src/admin',
   'src/shard',
   'src/env',
+  'src/pubsub',
 ];
 const BESIDE = ['src/messages', 'src/journal', 'src/persistence'];
 const MAY_IMPORT: Record<string, readonly string[]> = {
@@ -29,10 +30,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'src/datatypes': ['native-free-shm', 'src/resp'],
   'src/keyspace': ['native-free-shm', 'src/resp', 'src/datatypes'],
   'src/journal': ['native-free-shm', 'src/resp', 'src/env'],
-  'src/persistence': ['native-free-shm', 'src/resp', 'src/env', 'src/journal'],
+  'src/persistence': ['native-free-shm', 'src/resp', 'src/datatypes', 'src/keyspace', 'src/env', 'src/journal'],
   'src/admin': ['native-free-shm', 'src/resp', 'src/env'],
   'src/shard': ['native-free-shm', 'src/resp', 'src/datatypes', 'src/keyspace', 'src/journal', 'src/env'],
-  'src/messages': ['native-free-shm', 'src/resp', 'src/admin', 'src/journal', 'src/persistence', 'src/shard'],
+  'src/pubsub': ['native-free-shm', 'src/resp', 'src/keyspace'],
+  'src/messages': [
+    ...['native-free-shm', 'src/resp', 'src/admin', 'src/journal', 'src/persistence', 'src/shard', 'src/pubsub'],
+  ],
   'src/commands': BELOW_COMMANDS,
   'src/dispatch': [...BELOW_COMMANDS, ...BESIDE, 'src/commands'],
   'src/net': [...BELOW_COMMANDS, ...BESIDE, 'src/commands', 'src/dispatch'],

@@ -7,22 +7,31 @@ import { HalfSipHash } from '../../../native-free-shm/half-siphash.ts';
 import { ClientRecords, createClientRecords } from '../../../src/admin/client-records.ts';
 import { CommandStats, createCommandStats } from '../../../src/admin/command-stats.ts';
 import { createErrorStats, ErrorStats } from '../../../src/admin/error-stats.ts';
+import { createLatencyEvents, LatencyEvents } from '../../../src/admin/latency-events.ts';
+import { createLatencyHistograms, LatencyHistograms } from '../../../src/admin/latency-histograms.ts';
+import { createSaveState } from '../../../src/admin/save-state.ts';
 import { COUNTER_NAMES } from '../../../src/admin/server-counters.ts';
 import { createServerSamples, ServerSamples } from '../../../src/admin/server-samples.ts';
 import { loadSettings } from '../../../src/admin/settings-parser.ts';
 import { SettingsStore, type SettingValues } from '../../../src/admin/settings-store.ts';
+import { createSlowLog, SlowLog } from '../../../src/admin/slow-log.ts';
 import { COMMANDS } from '../../../src/commands/command-table.ts';
 import { readSizeLimits } from '../../../src/commands/size-limits-setting.ts';
+import { CommandTiming } from '../../../src/dispatch/command-timing.ts';
 import { Dispatcher } from '../../../src/dispatch/dispatcher.ts';
 import { Executor } from '../../../src/dispatch/executor.ts';
 import { type Control, type ServerContext, Session } from '../../../src/dispatch/session.ts';
 import { Unit } from '../../../src/dispatch/unit.ts';
+import { UnitListeners } from '../../../src/dispatch/unit-listeners.ts';
+import { Watches } from '../../../src/dispatch/watches.ts';
 import type { Journal } from '../../../src/journal/journal.ts';
+import { createPubsubMemory } from '../../../src/pubsub/pubsub-memory.ts';
+import { PushHub } from '../../../src/pubsub/push-hub.ts';
 import { Args } from '../../../src/resp/args.ts';
 import { ReplyWriter } from '../../../src/resp/reply-writer.ts';
 import { RequestReader } from '../../../src/resp/request-reader.ts';
 import { ShardAccess } from '../../../src/shard/shard-access.ts';
-import { createWorldMemory, FIRST_WORKER } from '../../../src/shard/world.ts';
+import { createWorldMemory, FIRST_WORKER, NOTIFY, PROCESS } from '../../../src/shard/world.ts';
 
 export interface InProcessOptions {
   shards?: number;
@@ -78,6 +87,9 @@ class RecordingJournal {
   closePart(): number {
     return 0;
   }
+  end(): number {
+    return 0;
+  }
   writeMarks(): void {}
   step(): void {}
   publish(): void {
@@ -118,6 +130,8 @@ const NO_CONTROL: Control = {
   shutdownPending: () => false,
   abortShutdown: () => false,
   reload() {},
+  save() {},
+  pause() {},
   setActiveExpire() {},
   sleepSync() {},
   directory: () => null,
@@ -146,6 +160,9 @@ export class InProcess {
   readonly settings: SettingsStore;
   /** Unix ms of the next commands; advance it as the test likes. */
   nowMs = 1_700_000_000_000;
+  /** What commands are timed with. */
+  steadyMs: () => number = () => performance.now();
+  readonly timing: CommandTiming;
   private readonly executor: Executor;
   private readonly dispatcher: Dispatcher;
   private readonly reply = new ReplyWriter();
@@ -189,15 +206,35 @@ export class InProcess {
         throw error;
       },
     });
+    const clients = new ClientRecords(createClientRecords(1, 16), 0);
+    const interests = access.interestTables(world, clients.watchWords);
+    const pushes = new PushHub({
+      memory: createPubsubMemory(1, shards, 2 ** 20),
+      worker: 0,
+      workers: 1,
+      hashKey: world.hashKey,
+      ringWorker() {},
+      isOpen: () => false,
+      byId: () => null,
+      noteAllChanges: () => {
+        access.process[PROCESS.notify] |= NOTIFY.keyspaceEvents;
+      },
+    });
+    unit.listeners = new UnitListeners(interests, pushes);
     const server: ServerContext = {
       settings: this.settings,
-      clients: new ClientRecords(createClientRecords(1, 16), 0),
+      clients,
+      watches: new Watches(interests, access.latches, clients),
       commandStats: new CommandStats(createCommandStats(COMMANDS.rows.length, 1), 0),
       errorStats: new ErrorStats(createErrorStats(1), 0),
       counters,
       samples: new ServerSamples(createServerSamples()),
+      latencyHistograms: new LatencyHistograms(createLatencyHistograms(COMMANDS.rows.length, 1), 0),
+      latencyEvents: new LatencyEvents(createLatencyEvents()),
+      slowLog: new SlowLog(createSlowLog()),
       spaces: access.spaces,
       journals,
+      saves: new Float64Array(createSaveState(this.nowMs)),
       shards,
       workers: 1,
       databases: world.databases,
@@ -210,14 +247,17 @@ export class InProcess {
       tcpPort: 6379,
       listeners: [],
       control: { ...NO_CONTROL, ...options.control },
+      pushes,
       loading: false,
       loadProgress: () => ({ beganMs: 0, totalBytes: 0, loadedBytes: 0 }),
       diskBroken: () => false,
+      pauseState: () => access.pauseState(),
       clockMicros: () => this.nowMs * 1000,
       nowMs: () => this.nowMs,
       ringWorker() {},
     };
     this.server = server;
+    this.timing = new CommandTiming(COMMANDS.rows, server, () => this.steadyMs());
     this.dispatcher = new Dispatcher({
       server,
       executor: this.executor,
@@ -226,6 +266,7 @@ export class InProcess {
       turn: access.turn,
       reply: this.reply,
       counters: counters.own(0),
+      timing: this.timing,
       workers: 1,
     });
     this.session = this.connect();
@@ -271,6 +312,7 @@ export class InProcess {
     this.reply.resp = session.resp;
     const start = this.reply.pos;
     readSizeLimits(this.settings, this.access.limits);
+    this.timing.refresh();
     this.dispatcher.dispatch(session, this.args);
     this.executor.clearTouched();
     const out = this.reply.buf.toString('latin1', start, this.reply.pos);

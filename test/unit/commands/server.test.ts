@@ -24,7 +24,9 @@ describe('INFO', () => {
       '# Server # Clients # Memory # Persistence # Stats # Replication # CPU # Modules # Errorstats # Cluster # Keyspace';
     expect(titles()).toBe(usual);
     expect(titles('default')).toBe(usual);
-    expect(titles('ALL')).toBe(`${usual.replace('# Errorstats', '# Commandstats # Errorstats')} # Shards`);
+    expect(titles('ALL')).toBe(
+      `${usual.replace('# Errorstats', '# Commandstats # Latencystats # Errorstats')} # Shards`,
+    );
     expect(titles('everything')).toBe(titles('all'));
     expect(titles('keyspace', 'Server')).toBe('# Server # Keyspace');
     expect(server.run('INFO', 'nosuch')).toBe('$0\r\n\r\n');

@@ -5,16 +5,26 @@
 import { Counters } from '../../../native-free-shm/counters.ts';
 import { HalfSipHash } from '../../../native-free-shm/half-siphash.ts';
 import { createRingMemory, RingReader, RingWriter } from '../../../native-free-shm/ring.ts';
+import { ClientRecords, type ClientRecordsMemory, createClientRecords } from '../../../src/admin/client-records.ts';
 import { CommandStats, createCommandStats } from '../../../src/admin/command-stats.ts';
 import { createErrorStats, ErrorStats } from '../../../src/admin/error-stats.ts';
+import { createLatencyEvents, LatencyEvents } from '../../../src/admin/latency-events.ts';
+import { createLatencyHistograms, LatencyHistograms } from '../../../src/admin/latency-histograms.ts';
 import { COUNTER_NAMES } from '../../../src/admin/server-counters.ts';
+import { SettingsStore } from '../../../src/admin/settings-store.ts';
+import { createSlowLog, SlowLog } from '../../../src/admin/slow-log.ts';
 import { COMMANDS } from '../../../src/commands/command-table.ts';
+import { CommandTiming } from '../../../src/dispatch/command-timing.ts';
 import { ANSWERED, Dispatcher } from '../../../src/dispatch/dispatcher.ts';
 import { Executor } from '../../../src/dispatch/executor.ts';
 import { type ServerContext, Session } from '../../../src/dispatch/session.ts';
 import { Unit } from '../../../src/dispatch/unit.ts';
+import { UnitListeners } from '../../../src/dispatch/unit-listeners.ts';
+import { Watches } from '../../../src/dispatch/watches.ts';
 import type { Journal } from '../../../src/journal/journal.ts';
 import { slotMap, slotOf } from '../../../src/keyspace/slot.ts';
+import { createPubsubMemory, type PubsubMemory } from '../../../src/pubsub/pubsub-memory.ts';
+import { PushHub } from '../../../src/pubsub/push-hub.ts';
 import { Args } from '../../../src/resp/args.ts';
 import { ReplyWriter } from '../../../src/resp/reply-writer.ts';
 import { RequestReader } from '../../../src/resp/request-reader.ts';
@@ -60,6 +70,12 @@ export class StubJournal {
   closePart(): number {
     return 0;
   }
+  end(): number {
+    return 0;
+  }
+  head(): number {
+    return 0;
+  }
   writeMarks(): void {}
   step(): void {}
   publish(): void {
@@ -84,17 +100,24 @@ export class StubJournal {
 export class RigClient {
   readonly session: Session;
   readonly replies: string[] = [];
+  readonly pushes: string[] = [];
   /** Shards that the last reply was stamped with. */
   stamps: number[] = [];
 
   constructor(worker: RigWorker) {
     this.session = new Session(worker.server, 1, true);
+    const { clients } = worker.server;
+    const opening = { id: clients.nextId(), addr: '127.0.0.1:5', laddr: '127.0.0.1:6379', fd: 9, nowMs: 0 };
+    this.session.record = clients.open(opening);
+    this.session.addr = opening.addr;
     this.session.peer = {
       complete: (bytes) => {
         this.session.parked = false;
         this.stamps = worker.takeTouched();
         this.replies.push(bytes.toString('latin1'));
       },
+      push: (bytes, start, end) => this.pushes.push(bytes.toString('latin1', start, end)),
+      flushPushes() {},
       close() {},
     };
   }
@@ -130,9 +153,29 @@ export class RigWorker {
         throw error;
       },
     });
+    const clients = new ClientRecords(rig.clients, worker);
+    const interests = access.interestTables(rig.world, clients.watchWords);
+    const pushes = new PushHub({
+      memory: rig.pubsub,
+      worker,
+      workers: options.workers,
+      hashKey: HASH_KEY,
+      ringWorker() {},
+      isOpen: () => true,
+      byId: () => null,
+      noteAllChanges() {},
+    });
+    unit.listeners = new UnitListeners(interests, pushes);
     this.server = {
+      pushes,
+      watches: new Watches(interests, access.latches, clients),
       commandStats: new CommandStats(createCommandStats(COMMANDS.rows.length, 1), 0),
       errorStats: new ErrorStats(createErrorStats(1), 0),
+      latencyHistograms: new LatencyHistograms(createLatencyHistograms(COMMANDS.rows.length, 1), 0),
+      latencyEvents: new LatencyEvents(createLatencyEvents()),
+      slowLog: new SlowLog(rig.slowLog),
+      settings: rig.settings,
+      clients,
       spaces: access.spaces,
       shards: options.shards,
       nowMs: () => rig.nowMs,
@@ -155,6 +198,7 @@ export class RigWorker {
       turn: access.turn,
       reply: this.reply,
       counters: counters.own(0),
+      timing: new CommandTiming(COMMANDS.rows, this.server, () => rig.steadyMs()),
       workers: options.workers,
     });
     this.rig = rig;
@@ -202,9 +246,15 @@ export class WorkerRig {
   readonly world: WorldMemory;
   readonly journals: StubJournal[];
   readonly workers: RigWorker[];
+  readonly settings = new SettingsStore(SettingsStore.create({}));
+  readonly slowLog = createSlowLog();
+  readonly clients: ClientRecordsMemory;
+  readonly pubsub: PubsubMemory;
   /** The latches as a thread sees them that is no worker. */
   readonly outside: ShardAccess;
   nowMs = 1_700_000_000_000;
+  /** What commands are timed with. */
+  steadyMs: () => number = () => performance.now();
   private seed = 1;
 
   constructor(options: RigOptions = {}) {
@@ -226,6 +276,8 @@ export class WorkerRig {
     const rings = Array.from({ length: workers }, () =>
       Array.from({ length: workers }, () => createRingMemory(RING_BYTES)),
     );
+    this.clients = createClientRecords(workers, 16);
+    this.pubsub = createPubsubMemory(workers, shards, 2 ** 20);
     this.workers = rings.map((_, worker) => new RigWorker(this, worker, rings, full));
     this.outside = new ShardAccess(this.world, FIRST_WORKER + workers, FIRST_WORKER + workers);
   }

@@ -10,6 +10,7 @@ import { Session } from '../../../src/dispatch/session.ts';
 import { Connection, type ConnectionThread } from '../../../src/net/connection.ts';
 import { newConnectionLimits } from '../../../src/net/connection-limits.ts';
 import { Outbox } from '../../../src/net/outbox.ts';
+import type { PushHub } from '../../../src/pubsub/push-hub.ts';
 import { Args } from '../../../src/resp/args.ts';
 import { ReplyWriter } from '../../../src/resp/reply-writer.ts';
 import { type Command, frame } from '../../server/resp-client.ts';
@@ -95,10 +96,13 @@ class World {
       } as unknown as Dispatcher,
       outbox,
       reply,
+      executor,
+      pushes: {} as PushHub,
       args: new Args(),
       counters: this.counters,
       limits: this.limits,
       records: this.records,
+      timing: { openSegment() {}, closeSegment() {} },
       readClock: () => this.nowMs,
       forget: () => {},
       logClosing: (_, before, after) => this.log.push(before + after),

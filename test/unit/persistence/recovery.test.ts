@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { POLICY, type Policy } from '../../../src/journal/journal-memory.ts';
+import { DamageError } from '../../../src/persistence/damage.ts';
 import {
   createDataSet,
   DataSetError,
@@ -10,7 +11,7 @@ import {
 } from '../../../src/persistence/data-set.ts';
 import { greatestCut, LostSafeDataError } from '../../../src/persistence/greatest-cut.ts';
 import { TruncatedError } from '../../../src/persistence/recovery.ts';
-import { DamageError, type ScanResult } from '../../../src/persistence/scan.ts';
+import type { ScanResult } from '../../../src/persistence/scan.ts';
 import { MemoryFiles } from '../journal/memory-files.ts';
 import { incrementPath, JournalWorld, placeIn } from './journal-world.ts';
 
@@ -459,6 +460,7 @@ describe('the cut over several shards', () => {
       required: [0, 0, 0],
       parts,
       tornBytes: 0,
+      unbegun: false,
     });
     const first = [0, 10, 1, 10];
     const second = [1, 20, 2, 10];

@@ -1,0 +1,95 @@
+/**
+ * An RDB file as a reader of its bytes: fetches them as they are needed, sums them up for the checksum at the end.
+ *
+ * Invariant 1: what a register of the reader names stays there until the next call that reads; `heldString` longer.
+ */
+import { Crc64 } from '../datatypes/crc64.ts';
+import { RdbReader } from '../datatypes/rdb-reader.ts';
+import { type Files, OPEN, readFully } from '../env/files.ts';
+import { NEWEST_RDB_VERSION } from '../keyspace/rdb-types.ts';
+import { DamageError } from './damage.ts';
+
+const READ_BYTES = 1024 * 1024;
+const MAGIC_BYTES = 9;
+const CHECKSUM_BYTES = 8;
+/** From this version on files end with a checksum. */
+const CHECKSUM_SINCE = 5;
+
+export class RdbFileReader extends RdbReader {
+  readonly path: string;
+  readonly version: number;
+  private readonly files: Files;
+  private readonly fd: number;
+  private readonly size: number;
+  /** File offset of buf[0]; bytes of buf before `summed` are in the checksum. */
+  private base = 0;
+  private summed = 0;
+  private readonly crc = new Crc64();
+
+  /** Opens the file and reads its first bytes. Throws DamageError, and the system's errors. */
+  constructor(files: Files, path: string) {
+    super(Buffer.alloc(READ_BYTES), 0, 0);
+    this.path = path;
+    this.files = files;
+    this.fd = files.open(path, OPEN.read);
+    this.size = files.size(this.fd);
+    this.need(MAGIC_BYTES);
+    const magic = this.buf.toString('latin1', 0, MAGIC_BYTES);
+    this.version = /^REDIS\d{4}$/.test(magic) ? Number(magic.slice(5)) : -1;
+    this.pos = MAGIC_BYTES;
+    if (this.version < 1) throw this.damage('wrong signature, it is no RDB file');
+    if (this.version > NEWEST_RDB_VERSION) throw this.damage(`RDB version ${this.version} is not known`);
+  }
+
+  close(): void {
+    this.files.close(this.fd);
+  }
+
+  damage(problem: string): DamageError {
+    return new DamageError(this.path, this.offset, problem);
+  }
+
+  /** Offset in the file of the next byte. */
+  get offset(): number {
+    return this.base + this.pos;
+  }
+
+  override need(bytes: number): void {
+    if (this.pos + bytes <= this.end) return;
+    if (this.offset + bytes > this.size) throw this.damage('unexpected end');
+    this.crc.update(this.buf, this.summed, this.pos);
+    const left = this.end - this.pos;
+    const target = bytes > this.buf.length ? Buffer.allocUnsafeSlow(bytes + READ_BYTES) : this.buf;
+    this.buf.copy(target, 0, this.pos, this.end);
+    this.base += this.pos;
+    this.pos = 0;
+    this.summed = 0;
+    this.buf = target;
+    const want = Math.min(target.length, this.size - this.base) - left;
+    this.end = left + readFully(this.files, this.fd, target.subarray(left), want, this.base + left);
+    if (this.end < bytes) throw this.damage('the file became shorter while it was read');
+  }
+
+  /** Behind the end mark: checks the sum. A sum of 0 says that none was made. */
+  checkSum(): void {
+    if (this.version < CHECKSUM_SINCE) return;
+    this.crc.update(this.buf, this.summed, this.pos);
+    this.summed = this.pos;
+    this.need(CHECKSUM_BYTES);
+    const none = this.buf.readBigUInt64LE(this.pos) === 0n;
+    if (!none && !this.crc.equals(this.buf, this.pos)) throw this.damage('its checksum is wrong');
+    this.pos += CHECKSUM_BYTES;
+    this.summed = this.pos;
+  }
+}
+
+/** Does the file begin like an RDB file? */
+export function isRdbFile(files: Files, path: string): boolean {
+  const fd = files.open(path, OPEN.read);
+  try {
+    const head = Buffer.alloc(5);
+    return readFully(files, fd, head, 5, 0) === 5 && head.toString('latin1') === 'REDIS';
+  } finally {
+    files.close(fd);
+  }
+}

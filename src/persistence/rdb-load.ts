@@ -1,0 +1,169 @@
+/**
+ * Loads an RDB file into the shards of one thread, in steps. Every thread reads the whole file and takes what is its own; what is
+ * not is stepped over.
+ */
+import type { HalfSipHash } from '../../native-free-shm/half-siphash.ts';
+import type { Latch } from '../../native-free-shm/latch.ts';
+import { DamagedRdbError } from '../datatypes/rdb-reader.ts';
+import type { Files } from '../env/files.ts';
+import { MAX_KEY_BYTES, NO_DEADLINE, TYPE_STRING } from '../keyspace/entry.ts';
+import type { Keyspace } from '../keyspace/keyspace.ts';
+import { RDB_OPCODE } from '../keyspace/rdb-types.ts';
+import { RdbValueReader, READ } from '../keyspace/rdb-value-reader.ts';
+import { skipRdbValue } from '../keyspace/rdb-value-skip.ts';
+import { slotMap, slotOf } from '../keyspace/slot.ts';
+import { RdbFileReader } from './rdb-file-reader.ts';
+
+const ENTRIES_PER_STEP = 64;
+const SPIN_MICROS = 20;
+const CLOCK_MASK = 0xffffff;
+/** Room for an entry, a string value in it, and growth of the table. */
+const ENTRY_ROOM_BYTES = 1 << 20;
+
+export interface RdbLoadParts {
+  files: Files;
+  spaces: readonly Keyspace[];
+  latches: readonly Latch[];
+  hasher: HalfSipHash;
+  /** Is this shard loaded by this thread? */
+  owns: (shard: number) => boolean;
+  /** Unix ms: keys whose deadline has passed are left out. 0: none is, for records that follow may prolong their lives. */
+  nowMs: number;
+  /** Unix ms for the access clocks. */
+  clockMs: number;
+  /** So many more bytes of the file are behind us. */
+  progress: (bytes: number) => void;
+}
+
+/** The memory cannot take what the file holds. */
+export class NoRoomForFileError extends Error {}
+
+/** Loads the file; returns how many keys it gave. Throws DamageError, NoRoomForFileError and the system's errors. */
+export function* rdbLoadSteps(path: string, parts: RdbLoadParts): Generator<void, number, void> {
+  const reader = new RdbFileReader(parts.files, path);
+  try {
+    const load = new RdbLoad(reader, parts);
+    while (!load.step()) yield;
+    return load.keys;
+  } catch (error) {
+    if (error instanceof DamagedRdbError) throw reader.damage(error.message);
+    throw error;
+  } finally {
+    reader.close();
+  }
+}
+
+class RdbLoad {
+  keys = 0;
+  private readonly reader: RdbFileReader;
+  private readonly parts: RdbLoadParts;
+  private readonly values: RdbValueReader[];
+  private readonly shardOfSlot: Uint8Array;
+  private db = 0;
+  private deadline = NO_DEADLINE;
+  private idleSeconds = -1;
+  private told = 0;
+  private key = Buffer.alloc(256);
+
+  constructor(reader: RdbFileReader, parts: RdbLoadParts) {
+    this.reader = reader;
+    this.parts = parts;
+    this.values = parts.spaces.map((space) => new RdbValueReader(space));
+    this.shardOfSlot = slotMap(parts.spaces.length);
+  }
+
+  /** Reads some entries; true: the file is done. */
+  step(): boolean {
+    let done = false;
+    for (let i = 0; i < ENTRIES_PER_STEP && !done; i++) done = this.next();
+    this.parts.progress(this.reader.offset - this.told);
+    this.told = this.reader.offset;
+    return done;
+  }
+
+  /** Reads one entry, or what stands between entries; true at the end. */
+  private next(): boolean {
+    const { reader } = this;
+    const code = reader.byte();
+    switch (code) {
+      case RDB_OPCODE.eof:
+        reader.checkSum();
+        return true;
+      case RDB_OPCODE.selectDb:
+        this.db = reader.length();
+        if (this.db >= this.parts.spaces[0].databases)
+          throw new DamagedRdbError(`it has a database ${this.db}, there are ${this.parts.spaces[0].databases} here`);
+        return false;
+      case RDB_OPCODE.resizeDb:
+        reader.length();
+        reader.length();
+        return false;
+      case RDB_OPCODE.aux:
+        reader.string();
+        reader.string();
+        return false;
+      case RDB_OPCODE.expireTimeMs:
+        this.deadline = reader.millis();
+        return false;
+      case RDB_OPCODE.expireTime:
+        this.deadline = reader.seconds() * 1000;
+        return false;
+      case RDB_OPCODE.freq:
+        reader.byte();
+        return false;
+      case RDB_OPCODE.idle:
+        this.idleSeconds = reader.length();
+        return false;
+      case RDB_OPCODE.function2:
+        throw new DamagedRdbError('it holds functions, which this version cannot load');
+      case RDB_OPCODE.functionPreGa:
+      case RDB_OPCODE.moduleAux:
+        throw new DamagedRdbError('it holds data of modules or of an unfinished Redis version');
+    }
+    this.entry(code);
+    return false;
+  }
+
+  private entry(rdbType: number): void {
+    const { reader, parts } = this;
+    reader.string();
+    const length = reader.sEnd - reader.sStart;
+    if (length > MAX_KEY_BYTES) throw new DamagedRdbError(`a key of ${length} bytes is too long`);
+    if (this.key.length < length) this.key = Buffer.alloc(length * 2);
+    reader.sBuf.copy(this.key, 0, reader.sStart, reader.sEnd);
+    const shard = this.shardOfSlot[slotOf(this.key, 0, length)];
+    const expired = this.deadline !== NO_DEADLINE && this.deadline <= parts.nowMs;
+    if (!parts.owns(shard) || expired) skipRdbValue(rdbType, reader);
+    else this.load(rdbType, shard, length);
+    this.deadline = NO_DEADLINE;
+    this.idleSeconds = -1;
+  }
+
+  private load(rdbType: number, shard: number, keyBytes: number): void {
+    const { reader, parts, key, db } = this;
+    const ks = parts.spaces[shard];
+    const latch = parts.latches[shard];
+    const value = this.values[shard];
+    const hash = parts.hasher.hash(key, 0, keyBytes);
+    while (!latch.acquireSpin(SPIN_MICROS));
+    const outcome = value.read(rdbType, reader);
+    const room = outcome !== READ.noRoom && ks.reserve(keyBytes + ENTRY_ROOM_BYTES);
+    const twice = ks.find(db, hash, key, 0, keyBytes) !== 0;
+    if (outcome === READ.ok && room && !twice) this.link(ks, value, hash, keyBytes);
+    latch.release();
+    if (outcome === READ.damaged) throw new DamagedRdbError(value.damage);
+    if (twice) throw new DamagedRdbError('a key stands twice');
+    if (!room) throw new NoRoomForFileError(`${reader.path}: the memory is full at byte ${reader.offset}`);
+  }
+
+  private link(ks: Keyspace, value: RdbValueReader, hash: number, keyBytes: number): void {
+    const { reader, key, db, deadline } = this;
+    ks.clock = Math.floor(this.parts.clockMs / 1000) & CLOCK_MASK;
+    const h =
+      value.type === TYPE_STRING
+        ? ks.setString(db, hash, key, 0, keyBytes, reader.sBuf, reader.sStart, reader.sEnd, deadline, 0)
+        : ks.createStructure(db, hash, key, 0, keyBytes, value.type, value.root, value.encoding, deadline, 0);
+    if (this.idleSeconds >= 0) ks.setClock(h, (ks.clock - this.idleSeconds) & CLOCK_MASK);
+    this.keys++;
+  }
+}
