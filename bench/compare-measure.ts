@@ -5,7 +5,10 @@ import { type Contender, cpuMicros, infoNumber } from './compare-servers.ts';
 import { loadKeys } from './load-keys.ts';
 
 export interface Load {
-  readonly operation: 'set' | 'get';
+  /** A test of redis-benchmark, or the name of `command`. */
+  readonly operation: string;
+  /** What is sent instead; `__rand_int__` stands for 12 digits drawn from `keys`. */
+  readonly command?: readonly string[];
   readonly pipeline: number;
   readonly clients: number;
   readonly requests: number;
@@ -28,9 +31,10 @@ export async function measure(contender: Contender, load: Load): Promise<Sample>
   const { port, pid } = contender.process;
   const before = cpuMicros(pid);
   const { stdout } = await run('redis-benchmark', [
-    ...['-p', String(port), '-t', load.operation, '-n', String(load.requests), '-c', String(load.clients)],
+    ...['-p', String(port), '-n', String(load.requests), '-c', String(load.clients)],
     ...['-P', String(load.pipeline), '-r', String(load.keys), '-d', String(load.valueBytes), '--csv'],
     ...['--precision', '3'],
+    ...(load.command ?? ['-t', load.operation]),
   ]);
   const spent = cpuMicros(pid) - before;
   const [header, row] = stdout.trim().split('\n').map(csvFields);

@@ -3,7 +3,7 @@
  * turns, so that whatever else the machine does meets all of them; every figure is the median of the rounds.
  *
  *   npx node bench/compare.ts [--quick | --full] [--workers 1,2] [--pipeline 1,16,64] [--rounds 5] [--requests N]
- *     [--keys N] [--data 3] [--clients 50] [--aof off|everysec|always] [--parts throughput,everysec,values,memory]
+ *     [--keys N] [--data 3] [--clients 50] [--aof off|everysec|always] [--parts throughput,everysec,values,types,memory]
  *     [--server 'node src/main.ts'] [--shards N] [--name NAME]
  */
 import { parseArgs } from 'node:util';
@@ -13,8 +13,9 @@ import { bytesPerKey, type Load, measure } from './compare-measure.ts';
 import { type Cell, type MemoryRow, writeReport } from './compare-report.ts';
 import { type Contender, type Persistence, startContenders, stopContenders } from './compare-servers.ts';
 import { loadKeys } from './load-keys.ts';
+import { fillTypes, typeLoads } from './type-loads.ts';
 
-const PARTS = ['throughput', 'everysec', 'values', 'memory'] as const;
+const PARTS = ['throughput', 'everysec', 'values', 'types', 'memory'] as const;
 type Part = (typeof PARTS)[number];
 
 interface Plan {
@@ -183,6 +184,16 @@ if (has('values')) {
   for (const valueBytes of [1024, 65_536]) {
     const loads = largeLoads(plan, valueBytes);
     cells.push(...(await compareLoads('values', skein, plan, plan.persistence, plan.largeKeys, loads)));
+  }
+}
+if (has('types')) {
+  const loads = typeLoads(plan.pipelines, plan.clients, plan.requests, plan.keys);
+  const contenders = await startContenders(skein, plan.workers, plan.persistence, plan.skeinOptions);
+  try {
+    for (const { process } of contenders) await fillTypes(process);
+    cells.push(...(await rounds('types', contenders, loads, plan.rounds)));
+  } finally {
+    await stopContenders(contenders);
   }
 }
 const memory = has('memory') ? await compareMemory(skein, plan) : [];

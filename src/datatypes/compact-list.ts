@@ -13,6 +13,7 @@
  * Invariant 3: elements = 65535 means: at least so many, count them.
  */
 import type { Arena } from '../../native-free-shm/arena.ts';
+import { moveWithin } from '../../native-free-shm/bytes.ts';
 import { parseInt64, parseInteger, writeInteger } from '../resp/numbers.ts';
 import { backBytes, EMPTY_COMPACT_BYTES, elementBytes, isSoundCompactList, sameBytes } from './compact-element.ts';
 
@@ -401,7 +402,7 @@ export class CompactList {
     this.placed = at;
     if (this.lead + total + size <= arena.blockBytes(h)) {
       arena.willChange(h);
-      arena.u8[h >>> 26].copyWithin(base + at + size, base + at, base + total);
+      moveWithin(arena.buf[h >>> 26], base + at + size, base + at, base + total);
       arena.view[h >>> 26].setUint32(base, total + size, true);
       return h;
     }
@@ -421,7 +422,7 @@ export class CompactList {
     const base = this.base(h);
     const view = this.arena.view[h >>> 26];
     const total = view.getUint32(base, true);
-    this.arena.u8[h >>> 26].copyWithin(base + at, base + at + size, base + total);
+    moveWithin(this.arena.buf[h >>> 26], base + at, base + at + size, base + total);
     view.setUint32(base, total - size, true);
   }
 

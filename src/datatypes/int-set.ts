@@ -10,6 +10,7 @@
  * Invariant 2: integers are as wide as the widest that was ever added needs; they never become narrower.
  */
 import type { Arena } from '../../native-free-shm/arena.ts';
+import { moveWithin } from '../../native-free-shm/bytes.ts';
 import { parseInt64, parseInteger, writeInteger } from '../resp/numbers.ts';
 
 const OFFSET_MASK = 0x3ffffff;
@@ -164,7 +165,7 @@ export class IntSet {
     const gap = base + HEADER_BYTES + this.place * width;
     if (end + width - base <= arena.blockBytes(h)) {
       arena.willChange(h);
-      if (gap < end) arena.u8[h >>> 26].copyWithin(gap + width, gap, end);
+      if (gap < end) moveWithin(arena.buf[h >>> 26], gap + width, gap, end);
       return h;
     }
     const next = arena.allocate(end + width - base);
@@ -222,7 +223,7 @@ export class IntSet {
     const end = base + HEADER_BYTES + count * width;
     const gap = base + HEADER_BYTES + index * width;
     arena.willChange(h);
-    if (gap + width < end) arena.u8[h >>> 26].copyWithin(gap, gap + width, end);
+    if (gap + width < end) moveWithin(arena.buf[h >>> 26], gap, gap + width, end);
     arena.i32[h >>> 26][((h & OFFSET_MASK) << 2) + 1] = count - 1;
     return this.shrunk(h);
   }

@@ -306,6 +306,21 @@ export class Unit {
     if (this.listening !== 0) this.notes.add(ks, db, buf, start, end, event);
   }
 
+  /** Has the unit tell of keys that were not there before, or no more (letter n of notify-keyspace-events). */
+  tellNewKeys(on: boolean): void {
+    for (const ks of this.spaces) ks.onNewKey = on ? this.noteNewKey : null;
+  }
+
+  private readonly noteNewKey = (ks: Keyspace, db: number, h: number): void => {
+    if (this.listening === 0) return;
+    const { kBuf, kStart, kEnd } = ks;
+    ks.key(h);
+    this.noteChange(ks, db, ks.kBuf, ks.kStart, ks.kEnd, LIFE_EVENT.new);
+    ks.kBuf = kBuf;
+    ks.kStart = kStart;
+    ks.kEnd = kEnd;
+  };
+
   /** Before two databases of a held shard change places. */
   noteSwap(ks: Keyspace, a: number, b: number): void {
     if (this.listening !== 0) this.listeners!.swapping(this, ks, a, b);

@@ -65,6 +65,8 @@ export class Keyspace {
   readonly roots: Int32Array;
   /** Access clock of the running unit: unix seconds, 24 bits. */
   clock = 0;
+  /** Hears of each key that was not there before; null: nobody wants to know. Changes no registers. */
+  onNewKey: ((ks: Keyspace, db: number, h: number) => void) | null = null;
   /** Registers filled by `value`: where the string's bytes lie until the next allocation. */
   vBuf: Buffer;
   /** The same bytes as vBuf. */
@@ -361,6 +363,7 @@ export class Keyspace {
   private link(db: number, hash: number, h: number, deadline: number, old: number): void {
     if (old === 0) {
       this.table.insert(this.openRoot(db), hash, h);
+      if (this.onNewKey !== null) this.onNewKey(this, db, h);
     } else {
       this.table.replace(this.roots[db << 1], hash, old, h);
       this.forgetDeadline(db, old);

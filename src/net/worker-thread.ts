@@ -30,8 +30,9 @@ import { Upkeep } from '../dispatch/upkeep.ts';
 import { Watches } from '../dispatch/watches.ts';
 import { systemClock } from '../env/clock.ts';
 import { systemFiles } from '../env/files.ts';
-import { random32 } from '../env/random.ts';
+import { quickRandom32 } from '../env/random.ts';
 import { Journal } from '../journal/journal.ts';
+import { EVENT_CLASS } from '../keyspace/key-events.ts';
 import type { FromWorker, ThreadStart, ToWorker } from '../messages/thread-messages.ts';
 import { eventBitsOf } from '../pubsub/key-event-records.ts';
 import { PushHub } from '../pubsub/push-hub.ts';
@@ -100,7 +101,7 @@ class WorkerThread implements ConnectionThread {
     const counters = new Counters(start.counters, COUNTER_NAMES, world.workers + 1);
     this.counters = counters.own(worker);
     const journals = world.shards.map((_, shard) => new Journal(start.journal, shard, systemFiles));
-    const unit = new Unit(access.spaces, journals, this.counters, this.args, this.reply, random32);
+    const unit = new Unit(access.spaces, journals, this.counters, this.args, this.reply, quickRandom32);
     this.control = new WorkerControl(start, port, access, this.settings);
     this.executor = new Executor({ ...this.executorParts(), unit });
     this.records = new ClientRecords(start.clients, worker);
@@ -284,6 +285,7 @@ class WorkerThread implements ConnectionThread {
     readConnectionLimits(settings, this.limits);
     this.idleTimeout = settings.number('timeout');
     this.pushes.changes.eventBits = eventBitsOf(settings.text('notify-keyspace-events'));
+    this.executor.unit.tellNewKeys((this.pushes.changes.eventBits & EVENT_CLASS.newKey) !== 0);
     this.pushes.reads.maxKeys = settings.number('tracking-table-max-keys');
     if (this.pushes.changes.eventBits !== 0) this.noteAllChanges();
     this.dispatcher.ringMode = enumWord('cross-shard', settings.number('cross-shard')) === 'ring';
@@ -359,7 +361,7 @@ class WorkerThread implements ConnectionThread {
       new Float64Array(COUNTER_NAMES.length),
       this.args,
       this.reply,
-      random32,
+      quickRandom32,
       false,
     );
     // the limit may have been higher when the records were written

@@ -102,6 +102,8 @@ export class TrackingClients {
     this.states.delete(listener);
     this.table.addTo(this.worker, TRACKED.clients, -1);
     for (const prefix of state.prefixes) this.removePrefix(prefix, listener);
+    // nobody here hears of these keys any more, so nothing would take them out
+    if (this.states.size === 0) this.forgetKeys();
     this.settle();
   }
 
@@ -214,12 +216,16 @@ export class TrackingClients {
   }
 
   private invalidateAll(shard: number): void {
-    for (const entry of this.keys.values()) {
-      for (let one: TrackedKey | null = entry; one !== null; one = one.next)
-        this.table.addTo(this.worker, TRACKED.items, -one.listeners.size);
-    }
-    this.keys.clear();
+    this.forgetKeys();
     for (const [listener, state] of this.states) this.tell(listener, state, this.list.buf, 0, 0, shard);
+  }
+
+  private forgetKeys(): void {
+    let items = 0;
+    for (const entry of this.keys.values())
+      for (let one: TrackedKey | null = entry; one !== null; one = one.next) items += one.listeners.size;
+    this.keys.clear();
+    this.table.addTo(this.worker, TRACKED.items, -items);
   }
 
   // ---- telling

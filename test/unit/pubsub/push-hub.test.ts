@@ -210,5 +210,8 @@ describe('client-side caching over two workers', () => {
     hubs[0].catchUp();
     expect(hubs[0].trackedKeys()).toBe(2);
     expect(listener.take()).toHaveLength(6);
+    expect(hubs[1].trackedItems()).toBe(2);
+    hubs[0].leave(listener);
+    expect([hubs[1].trackedItems(), hubs[1].trackingClients()]).toEqual([0, 0]);
   });
 });
