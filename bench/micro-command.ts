@@ -4,7 +4,7 @@
  *   npx node bench/micro-command.ts [keys] [rounds]
  */
 import { COMMANDS } from '../src/commands/command-table.ts';
-import { Args } from '../src/resp/args.ts';
+import { LookAhead } from '../src/dispatch/look-ahead.ts';
 import { RequestReader } from '../src/resp/request-reader.ts';
 import { InProcess } from '../test/unit/commands/in-process.ts';
 
@@ -15,7 +15,7 @@ const PIPELINE = 64;
 
 const server = new InProcess({ journalled: false, arenaBytes: 4 * 2 ** 30, shards: 1 });
 const { dispatcher, executor, reply, session } = server.parts();
-const args = new Args();
+const ahead = new LookAhead(executor);
 const reader = new RequestReader();
 let seed = 1;
 const random = (): number => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0);
@@ -37,9 +37,11 @@ function run(buf: Buffer): number {
   let pos = 0;
   let inBatch = 0;
   while (pos < buf.length) {
-    pos = reader.read(buf, pos, buf.length, args);
-    dispatcher.dispatch(session, args);
-    if (++inBatch === PIPELINE) {
+    ahead.read(reader, buf, pos, buf.length, 0);
+    for (let i = 0; i < ahead.count; i++) dispatcher.dispatchRow(session, ahead.rows[i], ahead.args[i]);
+    pos = ahead.ends[ahead.count - 1];
+    inBatch += ahead.count;
+    if (inBatch >= PIPELINE) {
       inBatch = 0;
       executor.clearTouched();
       reply.rewind(0);

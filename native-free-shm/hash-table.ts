@@ -153,6 +153,37 @@ export class HashTable {
     }
   }
 
+  /** Handle of the home bucket of a hash; looks at no bucket, and needs no latch if the answer is not relied upon. */
+  bucketOf(root: number, hash: number): number {
+    const r = this.segments[root >>> 26];
+    const rootAt = (root & OFFSET_MASK) << 2;
+    const mask = r[rootAt + MASK];
+    let home = hash & mask;
+    if (home < r[rootAt + SPLIT]) home = hash & ((mask << 1) | 1);
+    let page = r[rootAt + DIRECTORY];
+    if (r[rootAt + DIRECTORY_PAGES] !== 0) {
+      const directory = this.segments[page >>> 26];
+      if (directory === undefined) return 0;
+      page = directory[((page & OFFSET_MASK) << 2) + (home >>> PAGE_BUCKETS_SHIFT)];
+    }
+    return page + ((home & (PAGE_BUCKETS - 1)) << 2);
+  }
+
+  /** The entry of a bucket whose tag is that of the hash, the first one; 0: none. As bucketOf, without a latch only a guess. */
+  likelyIn(bucket: number, hash: number): number {
+    const words = this.segments[bucket >>> 26];
+    if (words === undefined) return 0;
+    const at = (bucket & OFFSET_MASK) << 2;
+    const top = hash >>> 24;
+    const tags = Math.imul(top === 0 ? 1 : top, LOW_BITS);
+    for (let group = 0; group < 3; group++) {
+      const differing = words[at + group] ^ tags;
+      const hits = (differing - LOW_BITS) & ~differing & HIGH_BITS;
+      if (hits !== 0) return words[at + HANDLES + (group << 2) + ((31 - Math.clz32(hits & -hits)) >> 3)];
+    }
+    return 0;
+  }
+
   /** True: the entry, at word `entryAt` of its segment `e`, has the key bytes[start … end). */
   private hasKey(
     e: Int32Array,

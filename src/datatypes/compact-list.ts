@@ -263,6 +263,18 @@ export class CompactList {
     }
   }
 
+  /** As find over pairs from the first on, but looks at place `near` before: who sets fields in their order finds each at once. */
+  findNear(h: number, near: number, bytes: Buffer, start: number, end: number): number {
+    if (near !== 0) {
+      this.measure(bytes, start, end);
+      const u8 = this.arena.u8[h >>> 26];
+      const p = this.base(h) + near;
+      if (u8[p] === this.firstByte() && this.sameElement(h, u8, p, this.encoding, bytes, start, end - start))
+        return near;
+    }
+    return this.find(h, this.first(h), bytes, start, end, 1);
+  }
+
   private firstByte(): number {
     switch (this.encoding) {
       case 0:

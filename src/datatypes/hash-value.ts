@@ -35,6 +35,9 @@ const MAX_LIST_BYTES = 2 ** 30;
 const LIST_PAIR_BYTES = 20;
 const LIST_OWN_BYTES = 7;
 
+/** Fields of a new hash are told apart by so many looks. */
+const LOOKS = 256;
+
 export class Hashes implements ValueKind {
   readonly fields: HashFields;
   readonly list: CompactList;
@@ -64,6 +67,12 @@ export class Hashes implements ValueKind {
   private bucketAt = 0;
   private scanCursor = 0;
   private begun = false;
+  /** In a list, the place behind the pair that was set last, where the next one is looked for first; 0: unknown. */
+  private nextPair = 0;
+  /** The open hash was created and not opened again since; `looks` has `freshStamp` where a field that was set falls. */
+  private isFresh = false;
+  private freshStamp = 0;
+  private readonly looks = new Int32Array(LOOKS);
 
   constructor(arena: Arena, hasher: HalfSipHash, limits: SizeLimits) {
     this.arena = arena;
@@ -159,6 +168,8 @@ export class Hashes implements ValueKind {
     this.root = root;
     this.encoding = encoding;
     this.nowMs = nowMs;
+    this.nextPair = 0;
+    this.isFresh = false;
   }
 
   /**
@@ -174,6 +185,9 @@ export class Hashes implements ValueKind {
       listBytes + LIST_OWN_BYTES <= MAX_LIST_BYTES;
     this.encoding = isList ? LIST : TABLE;
     this.root = isList ? this.list.create(LIST_OWN_BYTES + listBytes) : this.fields.table.create();
+    this.nextPair = 0;
+    this.isFresh = true;
+    this.freshStamp++;
   }
 
   /** Bytes of a field or value in a list. */
@@ -328,10 +342,12 @@ export class Hashes implements ValueKind {
   private setInList(fBuf: Buffer, fStart: number, fEnd: number, vBuf: Buffer, vStart: number, vEnd: number): boolean {
     const { list, root } = this;
     const most = this.limits.hashMaxListpackEntries;
-    const at = list.find(root, list.first(root), fBuf, fStart, fEnd, 1);
+    const at = this.surelyAbsent(fBuf, fStart, fEnd) ? 0 : list.findNear(root, this.nextPair, fBuf, fStart, fEnd);
     const count = list.count(root) >> 1;
     if (at !== 0) {
-      this.root = list.replace(root, list.next(root, at), vBuf, vStart, vEnd);
+      const valueAt = list.next(root, at);
+      this.root = list.replace(root, valueAt, vBuf, vStart, vEnd);
+      this.nextPair = list.next(this.root, valueAt);
       if (count > most) this.toTable();
       return false;
     }
@@ -340,6 +356,15 @@ export class Hashes implements ValueKind {
       return this.setInTable(fBuf, fStart, fEnd, vBuf, vStart, vEnd, 0, false);
     }
     this.root = list.append(list.append(root, fBuf, fStart, fEnd), vBuf, vStart, vEnd);
+    return true;
+  }
+
+  /** True: the hash was created by this very command, and none of the fields set since looks like this one. */
+  private surelyAbsent(buf: Buffer, start: number, end: number): boolean {
+    if (!this.isFresh || end === start) return false;
+    const look = (end - start + buf[start] * 5 + buf[end - 1] * 31) & (LOOKS - 1);
+    if (this.looks[look] === this.freshStamp) return false;
+    this.looks[look] = this.freshStamp;
     return true;
   }
 
@@ -370,6 +395,7 @@ export class Hashes implements ValueKind {
   /** Takes out the field at a place. An emptied hash stays, for its key's owner to remove. */
   remove(place: number): void {
     if (this.encoding === LIST) {
+      this.nextPair = 0;
       this.root = this.list.remove(this.root, place, 2);
       return;
     }

@@ -32,7 +32,7 @@ import type { Args } from '../resp/args.ts';
 const SAMPLE_EVERY = 256;
 const WARM_CALLS = 16;
 const ALL_BELOW_MICROS = 1000;
-const ALERT_MS = 10_000;
+const ALERT_MS = 2_000;
 
 export interface TimingParts {
   readonly settings: SettingsStore;

@@ -159,7 +159,11 @@ export class Dispatcher {
 
   /** Runs one command of a session. ANSWERED: the reply is in the writer; PARKED: it comes through the session's peer. */
   dispatch(session: Session, args: Args): number {
-    const row = COMMANDS.lookup(args);
+    return this.dispatchRow(session, COMMANDS.lookup(args), args);
+  }
+
+  /** As dispatch, for those who know the row of the command; null: there is none. */
+  dispatchRow(session: Session, row: CommandRow | null, args: Args): number {
     const reply = this.reply;
     const start = reply.pos;
     // the common case in one line; refuseByForm and refuseByState say what it means

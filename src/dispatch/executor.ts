@@ -14,6 +14,7 @@ import { keyPositions } from '../commands/command-keys.ts';
 import { type CommandRow, REACH } from '../commands/command-table.ts';
 import { FLAG, SHARD_CHOICE } from '../commands/spec.ts';
 import { MAX_KEY_BYTES, MAX_LATCHED_COPY_BYTES } from '../keyspace/entry.ts';
+import { MemoryTouch } from '../keyspace/memory-touch.ts';
 import { slotMap, slotOf } from '../keyspace/slot.ts';
 import type { Listener } from '../pubsub/push-listener.ts';
 import type { ReadTracking } from '../pubsub/read-tracking.ts';
@@ -52,6 +53,8 @@ const SPIN_MICROS = 20;
 const UNIT_SLACK_BYTES = 1 << 20;
 /** The largest block among these, besides one that holds an argument: a page of the table, with its headers. */
 const LARGEST_OWN_BLOCK_BYTES = 128 * 1024;
+/** Keys of one command whose places in memory are touched together. */
+const KEYS_AHEAD = 32;
 /** Room that commands which may be refused for lack of memory leave to those that may not (EXPIRE, RENAME, LTRIM …). */
 const EMERGENCY_BYTES = 1 << 20;
 export const OUT_OF_ROOM = "OOM command not allowed when used memory > 'maxmemory'.";
@@ -80,6 +83,7 @@ export class Executor {
   private readonly touchedMark: Uint8Array;
   private readonly needed: Uint8Array;
   private keyArgs = new Int32Array(64);
+  private readonly ahead = new MemoryTouch(KEYS_AHEAD);
   private clock24Ms = -1;
   private clock24Value = 0;
   /** Clock of the batch. */
@@ -128,9 +132,24 @@ export class Executor {
     const unit = this.unit;
     const start = args.starts[arg];
     const end = args.ends[arg];
+    if (args.located === arg) {
+      unit.hashes[arg] = args.keyHash;
+      return (unit.shardOfArg[arg] = args.keyShard);
+    }
     if (end - start > MAX_KEY_BYTES) return KEY_TOO_LONG;
     unit.hashes[arg] = this.hasher.hash(args.buf, start, end);
     return (unit.shardOfArg[arg] = this.shards === 1 ? 0 : this.shardOfSlot[slotOf(args.buf, start, end)]);
+  }
+
+  /** Computes hash and shard of key argument `arg` into `args`, if it is there and no key too long; else -1. */
+  locateAhead(args: Args, arg: number): number {
+    if (arg >= args.count) return -1;
+    const start = args.starts[arg];
+    const end = args.ends[arg];
+    if (end - start > MAX_KEY_BYTES) return -1;
+    args.keyHash = this.hasher.hash(args.buf, start, end);
+    args.located = arg;
+    return (args.keyShard = this.shards === 1 ? 0 : this.shardOfSlot[slotOf(args.buf, start, end)]);
   }
 
   /**
@@ -152,7 +171,7 @@ export class Executor {
   /** As `route`, for a record of shard `own`'s journal, which concerns that shard alone whatever the command reaches. */
   routeReplay(row: CommandRow, args: Args, db: number, own: number): number {
     if (row.reach === REACH.keys) return this.route(row, args, db);
-    if (row.reach === REACH.chosen) this.routeKeys(row, args);
+    if (row.reach === REACH.chosen) this.routeKeys(row, args, db);
     this.unit.held[0] = own;
     this.unit.heldCount = 1;
     return own;
@@ -163,17 +182,17 @@ export class Executor {
     if (row.reach === REACH.all) return this.holdAll();
     if (row.reach === REACH.chosen) {
       const shard = row.spec.shardChoice!(args, unit.spaces, db);
-      if (shard === SHARD_CHOICE.all) return this.holdAllWithKeys(row, args);
+      if (shard === SHARD_CHOICE.all) return this.holdAllWithKeys(row, args, db);
       if (shard !== SHARD_CHOICE.keys) {
         unit.held[0] = shard;
         unit.heldCount = 1;
         return shard;
       }
     }
-    return this.routeKeys(row, args);
+    return this.routeKeys(row, args, db);
   }
 
-  private routeKeys(row: CommandRow, args: Args): number {
+  private routeKeys(row: CommandRow, args: Args, db: number): number {
     const unit = this.unit;
     unit.roomForArgs(args.count);
     if (this.keyArgs.length < args.count) this.keyArgs = new Int32Array(unit.hashes.length);
@@ -186,10 +205,13 @@ export class Executor {
     }
     this.needed.fill(0);
     for (let i = 0; i < keys; i++) {
-      const shard = this.locate(args, this.keyArgs[i]);
+      const arg = this.keyArgs[i];
+      const shard = this.locate(args, arg);
       if (shard < 0) return shard;
       this.needed[shard] = 1;
+      if (keys > 1) this.ahead.add(unit.spaces[shard], db, unit.hashes[arg]);
     }
+    this.ahead.run();
     unit.heldCount = 0;
     for (let shard = 0; shard < this.shards; shard++) if (this.needed[shard] !== 0) unit.held[unit.heldCount++] = shard;
     if (unit.heldCount === 0) {
@@ -200,8 +222,8 @@ export class Executor {
   }
 
   /** All shards; the key registers are filled as well. */
-  private holdAllWithKeys(row: CommandRow, args: Args): number {
-    const shard = this.routeKeys(row, args);
+  private holdAllWithKeys(row: CommandRow, args: Args, db: number): number {
+    const shard = this.routeKeys(row, args, db);
     return shard === KEY_TOO_LONG ? shard : this.holdAll();
   }
 

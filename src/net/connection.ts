@@ -18,10 +18,11 @@ import { COUNTER } from '../admin/server-counters.ts';
 import type { CommandTiming } from '../dispatch/command-timing.ts';
 import { ANSWERED, type Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Executor } from '../dispatch/executor.ts';
+import type { LookAhead } from '../dispatch/look-ahead.ts';
 import type { Peer, Session } from '../dispatch/session.ts';
 import { ALL_SHARDS } from '../pubsub/event-log.ts';
 import type { PushHub } from '../pubsub/push-hub.ts';
-import type { Args } from '../resp/args.ts';
+import { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { NEED_MORE, PROTOCOL_ERROR, RequestReader } from '../resp/request-reader.ts';
 import { type ConnectionLimits, OUTPUT_CLASS, type OutputLimit } from './connection-limits.ts';
@@ -37,6 +38,8 @@ const BATCH_OUTPUT_BYTES = 1 << 20;
 /** A buffer of kept input that is longer gives way to a shorter one when half of it is used up. */
 const KEPT_INPUT_BYTES = 64 * 1024;
 
+const NO_ARGS = new Args(0);
+
 /** What connections share with their thread. */
 export interface ConnectionThread {
   readonly dispatcher: Dispatcher;
@@ -44,7 +47,7 @@ export interface ConnectionThread {
   readonly executor: Pick<Executor, 'touch' | 'touched'>;
   readonly pushes: PushHub;
   readonly reply: ReplyWriter;
-  readonly args: Args;
+  readonly ahead: LookAhead;
   readonly counters: Float64Array;
   readonly limits: ConnectionLimits;
   readonly records: ClientRecords;
@@ -94,6 +97,8 @@ export class Connection implements Peer, OutputSink {
   private readonly pushedShards = new Set<number>();
   /** The shared record shows that buffers are not empty. */
   private sizesNoted = false;
+  /** The command that ran last; its arguments are there until the batch ends. */
+  private lastArgs = NO_ARGS;
 
   constructor(socket: Socket, session: Session, thread: ConnectionThread) {
     this.socket = socket;
@@ -162,7 +167,9 @@ export class Connection implements Peer, OutputSink {
     session.nowMs = thread.readClock();
     this.behind = false;
     thread.timing.openSegment(thread.counters[COUNTER.commandsProcessed]);
-    const next = this.commands(buf, pos, end);
+    const ahead = thread.ahead.take();
+    const next = this.commands(buf, pos, end, ahead);
+    ahead.giveBack();
     this.closeSegment(next === end);
     thread.records.touch(session.record, session.nowMs, session.lastRow, session.db);
     if (next < end) this.keep(buf, next, end);
@@ -175,8 +182,8 @@ export class Connection implements Peer, OutputSink {
   }
 
   /** The hot loop: parse and dispatch until the input, or this connection's right to go on, is used up. */
-  private commands(buf: Buffer, pos: number, end: number): number {
-    const { dispatcher, args, reply, limits } = this.thread;
+  private commands(buf: Buffer, pos: number, end: number, ahead: LookAhead): number {
+    const { dispatcher, reply, limits } = this.thread;
     const { session, reader } = this;
     const open = !limits.passwordSet;
     const stopAt = reply.pos + Math.min(BATCH_OUTPUT_BYTES, this.hardRoom());
@@ -185,41 +192,50 @@ export class Connection implements Peer, OutputSink {
     reader.authenticated = open || session.authenticated;
     reply.resp = session.resp;
     while (pos < end) {
-      const next = reader.read(buf, pos, end, args);
+      const next = ahead.read(reader, buf, pos, end, session.db);
       if (next < 0) {
         if (next === PROTOCOL_ERROR) this.protocolError();
         return next === NEED_MORE ? pos : end;
       }
-      pos = next;
-      if (args.count === 0) continue;
-      if (untilClock-- === 0) {
-        session.nowMs = this.thread.readClock();
-        this.closeSegment(false);
-        this.thread.timing.openSegment(this.thread.counters[COUNTER.commandsProcessed]);
-        untilClock = COMMANDS_PER_CLOCK;
-      }
-      if (dispatcher.dispatch(session, args) !== ANSWERED) {
-        this.waitingBytes = args.ends[args.count - 1] - args.starts[0];
-        return pos;
-      }
-      if (session.closeAfterReply) {
-        this.ending = true;
-        return end;
-      }
-      if (reply.pos > stopAt) {
-        this.behind = pos < end;
-        return pos;
+      for (let i = 0; i < ahead.count; i++) {
+        const args = ahead.args[i];
+        pos = ahead.ends[i];
+        if (args.count === 0) continue;
+        if (untilClock-- === 0) {
+          this.nextSegment();
+          untilClock = COMMANDS_PER_CLOCK;
+        }
+        this.lastArgs = args;
+        if (dispatcher.dispatchRow(session, ahead.rows[i], args) !== ANSWERED) {
+          this.waitingBytes = args.ends[args.count - 1] - args.starts[0];
+          return pos;
+        }
+        if (session.closeAfterReply) {
+          this.ending = true;
+          return end;
+        }
+        if (reply.pos > stopAt) {
+          this.behind = pos < end;
+          return pos;
+        }
       }
       reader.authenticated = open || session.authenticated;
     }
     return pos;
   }
 
+  private nextSegment(): void {
+    const { thread } = this;
+    this.session.nowMs = thread.readClock();
+    this.closeSegment(false);
+    thread.timing.openSegment(thread.counters[COUNTER.commandsProcessed]);
+  }
+
   /** A stretch of commands between two looks at the clock has ended; `whole`: the arguments of the last one are still there. */
   private closeSegment(whole: boolean): void {
     const { thread, session } = this;
     const row = whole ? session.lastRow : -1;
-    thread.timing.closeSegment(thread.counters[COUNTER.commandsProcessed], row, thread.args, session);
+    thread.timing.closeSegment(thread.counters[COUNTER.commandsProcessed], row, this.lastArgs, session);
   }
 
   /** Ends a batch whose output begins at `start` of the reply buffer: it leaves, or the connection does. */

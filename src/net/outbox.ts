@@ -1,7 +1,8 @@
 /**
  * When replies may leave. All connections of a thread write into one reply buffer; at the end of a connection's batch the
- * outbox either sends its range at once, or stages it until the journal bytes that the batch made or saw are in their files
- * (R18), or holds a copy until they are safe under their policy (R13).
+ * outbox stages its range until the event loop has served whoever sent something, and until the journal bytes that the batch made
+ * or saw are in their files (R18), or holds a copy until they are safe under their policy (R13). Writing to all of them one after the
+ * other wakes a process with many clients once; writing to each as soon as it is served costs it, and the write, a wake-up per client.
  *
  *   reply buffer:  | range of connection a | range of connection b | … | pos          staged ranges, sent by `flush`
  *
@@ -43,6 +44,10 @@ interface Staged {
 }
 
 const NO_STAMPS: number[] = [];
+/** An output as long as this leaves at once: what it costs is its copying. */
+const LONG_OUTPUT_BYTES = 32 * 1024;
+/** More than this is not staged without a reason: it would fall out of the caches. */
+const MOST_STAGED_BYTES = 128 * 1024;
 
 export class Outbox {
   private readonly reply: ReplyWriter;
@@ -92,12 +97,14 @@ export class Outbox {
     const wrote = executor.wrote;
     const stamps = executor.touchedCount === 0 ? NO_STAMPS : this.lookAtTouched();
     if (reply.pos === start) return;
-    if (this.stagedCount === 0 && this.drainsNeeded === 0 && stamps === NO_STAMPS && sink.heldOutputs.length === 0) {
+    const free = this.drainsNeeded === 0 && stamps === NO_STAMPS && sink.heldOutputs.length === 0;
+    if (free && this.stagedCount === 0 && reply.pos - start >= LONG_OUTPUT_BYTES) {
       if (sink.send(reply.buf, start, reply.pos)) reply.rewind(start);
       else reply.takeOver();
       return;
     }
     this.stage(sink, start, stamps, wrote);
+    if (free && reply.pos > MOST_STAGED_BYTES) this.sendStaged();
   }
 
   /**
@@ -173,6 +180,11 @@ export class Outbox {
       this.flushAfter(busy);
       return;
     }
+    this.sendStaged();
+  };
+
+  /** Sends or holds what is staged; nothing of it needs a drain. */
+  private sendStaged(): void {
     const refused = this.refusedByDisk();
     const reply = this.reply;
     let reusable = true;
@@ -190,7 +202,7 @@ export class Outbox {
     if (reusable) reply.rewind(0);
     else reply.takeOver();
     for (let i = 0; i < count; i++) this.staged[i].sink.released();
-  };
+  }
 
   /**
    * Positions that a broken disk has not taken: outputs of batches that wrote wait for them (R18), those of batches that only

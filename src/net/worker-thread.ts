@@ -23,6 +23,7 @@ import { readSizeLimits } from '../commands/size-limits-setting.ts';
 import { CommandTiming } from '../dispatch/command-timing.ts';
 import { Dispatcher } from '../dispatch/dispatcher.ts';
 import { Executor } from '../dispatch/executor.ts';
+import { LookAhead } from '../dispatch/look-ahead.ts';
 import type { ServerContext } from '../dispatch/session.ts';
 import { Unit } from '../dispatch/unit.ts';
 import { UnitListeners } from '../dispatch/unit-listeners.ts';
@@ -64,6 +65,7 @@ class WorkerThread implements ConnectionThread {
   readonly timing: CommandTiming;
   readonly reply = new ReplyWriter();
   readonly args = new Args();
+  readonly ahead: LookAhead;
   readonly limits = newConnectionLimits();
   readonly records: ClientRecords;
   readonly counters: Float64Array;
@@ -104,6 +106,7 @@ class WorkerThread implements ConnectionThread {
     const unit = new Unit(access.spaces, journals, this.counters, this.args, this.reply, quickRandom32);
     this.control = new WorkerControl(start, port, access, this.settings);
     this.executor = new Executor({ ...this.executorParts(), unit });
+    this.ahead = new LookAhead(this.executor);
     this.records = new ClientRecords(start.clients, worker);
     const interests = access.interestTables(world, this.records.watchWords);
     this.watches = new Watches(interests, access.latches, this.records);
@@ -127,6 +130,8 @@ class WorkerThread implements ConnectionThread {
         stateBits: () => access.stateBits() | this.control.journalStateBits(),
         overMemory: () => this.maxMemory > 0 && access.liveBytes() > this.maxMemory,
         diskErrorText: () => this.control.journal.diskErrorText(),
+        stopsWritesAfterFailedSave: () =>
+          this.settings.flag('stop-writes-on-bgsave-error') && this.settings.text('save') !== '',
       },
       rings: this.makeRings(),
       turn: access.turn,

@@ -20,6 +20,10 @@ export class Args {
   ends: Int32Array;
   frameStart = -1;
   frameEnd = -1;
+  /** The argument whose hash and shard have been computed, 0: none yet. */
+  located = 0;
+  keyHash = 0;
+  keyShard = 0;
 
   /** `capacity`: arguments that fit without growing. */
   constructor(capacity: number = FIRST_CAPACITY) {

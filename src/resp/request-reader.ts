@@ -140,6 +140,12 @@ export class RequestReader {
     return p;
   }
 
+  /** Forgets a frame that was cut or wrong: it will be read from its first byte again. */
+  forget(): void {
+    this.kind = KIND_NONE;
+    this.needBytes = 0;
+  }
+
   /** First bytes of something that the fast road does not take. */
   private begin(buf: Buffer, pos: number, end: number, args: Args): number {
     if (pos >= end) {

@@ -5,13 +5,14 @@ import { type ClientInfo, ClientRecords, createClientRecords } from '../../../sr
 import { COUNTER, COUNTER_NAMES } from '../../../src/admin/server-counters.ts';
 import { ANSWERED, type Dispatcher, PARKED } from '../../../src/dispatch/dispatcher.ts';
 import type { Executor } from '../../../src/dispatch/executor.ts';
+import { LookAhead } from '../../../src/dispatch/look-ahead.ts';
 import type { ServerContext } from '../../../src/dispatch/session.ts';
 import { Session } from '../../../src/dispatch/session.ts';
 import { Connection, type ConnectionThread } from '../../../src/net/connection.ts';
 import { newConnectionLimits } from '../../../src/net/connection-limits.ts';
 import { Outbox } from '../../../src/net/outbox.ts';
 import type { PushHub } from '../../../src/pubsub/push-hub.ts';
-import { Args } from '../../../src/resp/args.ts';
+import type { Args } from '../../../src/resp/args.ts';
 import { ReplyWriter } from '../../../src/resp/reply-writer.ts';
 import { type Command, frame } from '../../server/resp-client.ts';
 import { waitUntil } from '../../server/wait-until.ts';
@@ -91,14 +92,14 @@ class World {
     });
     const thread: ConnectionThread = {
       dispatcher: {
-        dispatch: (_: Session, args: Args) => this.dispatch(args, reply),
+        dispatchRow: (_: Session, __: unknown, args: Args) => this.dispatch(args, reply),
         publish() {},
       } as unknown as Dispatcher,
       outbox,
       reply,
       executor,
       pushes: {} as PushHub,
-      args: new Args(),
+      ahead: new LookAhead(executor),
       counters: this.counters,
       limits: this.limits,
       records: this.records,
@@ -249,7 +250,7 @@ describe('a parked command', () => {
     expect(world.counters[COUNTER.inputLimitDisconnections]).toBe(1);
   });
 
-  test('runs before what came behind it, whenever that came', () => {
+  test('runs before what came behind it, whenever that came', async () => {
     const world = new World();
     world.send(['PARK', '']);
     expect(world.send(echo('one'))).toBe(false);
@@ -257,8 +258,8 @@ describe('a parked command', () => {
     expect(world.ran).toEqual(['PARK']);
     world.connection.onEnd();
     world.connection.complete(Buffer.from('+parked\r\n'));
+    await waitUntil('the end', () => world.socket.ended);
     expect(world.socket.sent).toBe(`+parked\r\n${bulk('one')}${bulk('two')}`);
-    expect(world.socket.ended).toBe(true);
     world.send(echo('three'));
     expect(world.ran).toEqual(['PARK', 'ECHO', 'ECHO']);
   });
@@ -284,19 +285,19 @@ describe('a parked command', () => {
 });
 
 describe('settings in force', () => {
-  test('proto-max-bulk-len is that of the moment', () => {
+  test('proto-max-bulk-len is that of the moment', async () => {
     const world = new World();
     world.limits.bulkBytes = MIB;
     world.send(echo('before'));
     world.limits.bulkBytes = 2 * MIB;
     world.send(['BIG', '5', 'x'.repeat(MIB + 1)]);
-    expect(world.socket.sent).toBe(bulk('before') + bulk('xxxxx'));
+    await waitUntil('the replies', () => world.socket.sent === bulk('before') + bulk('xxxxx'));
     world.limits.bulkBytes = MIB;
     world.send(['BIG', '5', 'x'.repeat(MIB + 1)]);
-    expect(world.socket.sent).toContain('-ERR Protocol error: invalid bulk length');
+    await waitUntil('the error', () => world.socket.sent.includes('-ERR Protocol error: invalid bulk length'));
   });
 
-  test('timeout: whoever sends or takes bytes is not idle', () => {
+  test('timeout: whoever sends or takes bytes is not idle', async () => {
     const world = new World();
     const bytes = frame(echo('x'.repeat(100)));
     for (let at = 0; at < bytes.length; at += 10) {
@@ -304,7 +305,7 @@ describe('settings in force', () => {
       world.nowMs += 9_000;
       world.connection.sweep(world.nowMs, 10);
     }
-    expect(world.socket.sent).toBe(bulk('x'.repeat(100)));
+    await waitUntil('the reply', () => world.socket.sent === bulk('x'.repeat(100)));
     world.nowMs += 10_001;
     world.connection.sweep(world.nowMs, 10);
     expect(world.socket.destroyed).toBe(true);

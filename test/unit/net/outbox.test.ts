@@ -107,7 +107,7 @@ test('without undrained transactions only the touched journals are looked at', a
   world.write(1);
   world.write(3);
   world.batch(one, 'reads 0', 0);
-  expect(one.sent).toBe('+reads 0\r\n');
+  await waitUntil('the turn of the loop ends', () => one.sent === '+reads 0\r\n');
   world.batch(other, 'wrote 1', 1);
   expect(other.sent).toBe('');
   expect(other.owedBytes).toBe('+wrote 1\r\n'.length);
@@ -132,16 +132,37 @@ test('where a transaction is not yet in all files, all journals are written firs
   expect(world.journals[1].partsUndrained()).toBe(false);
   world.strangersAsked = 0;
   world.batch(sink, 'again', 2);
-  expect(sink.sent).toBe('+saw part 2\r\n+again\r\n');
+  await waitUntil('the turn of the loop ends', () => sink.sent === '+saw part 2\r\n+again\r\n');
   expect(world.strangersAsked).toBe(0);
 });
 
-test('nothing is looked at where nothing is journalled', () => {
+test('nothing is looked at where nothing is journalled', async () => {
   const world = new World(4, POLICY.none);
   const sink = new Sink();
   world.batch(sink, 'done', 0, 1, 2, 3);
-  expect(sink.sent).toBe('+done\r\n');
+  await waitUntil('the turn of the loop ends', () => sink.sent === '+done\r\n');
   expect(world.strangersAsked).toBe(0);
+});
+
+test('outputs of one turn leave together, in order, where nothing is to be written first', async () => {
+  const world = new World(2, POLICY.none);
+  const sinks = [new Sink(), new Sink()];
+  for (let i = 0; i < 3; i++) for (const sink of sinks) world.batch(sink, `part ${i}`, 0);
+  expect(sinks.map((sink) => sink.sent)).toEqual(['', '']);
+  await waitUntil('the turn of the loop ends', () => sinks[1].sent !== '');
+  for (const sink of sinks) expect(sink.sent).toBe('+part 0\r\n+part 1\r\n+part 2\r\n');
+  expect(world.turns).toBe(1);
+});
+
+test('long outputs, and more of them than the caches hold, do not wait for the end of the turn', () => {
+  const world = new World(1, POLICY.none);
+  const sinks = Array.from({ length: 7 }, () => new Sink());
+  world.batch(sinks[0], 'x'.repeat(40_000), 0);
+  expect(sinks[0].sent.length).toBe(40_003);
+  for (const sink of sinks) world.batch(sink, 'y'.repeat(25_000), 0);
+  expect(sinks[0].sent).toMatch(/\+y+\r\n$/);
+  expect(sinks[4].sent.length).toBe(25_003);
+  expect(sinks[6].sent).toBe('');
 });
 
 test('while another thread writes the journal, this one sleeps, and goes on when it has finished', async () => {
