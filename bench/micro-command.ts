@@ -5,9 +5,11 @@
  */
 import { COMMANDS } from '../src/commands/command-table.ts';
 import { LookAhead } from '../src/dispatch/look-ahead.ts';
+import { favourInlining } from '../src/env/compiler.ts';
 import { RequestReader } from '../src/resp/request-reader.ts';
 import { InProcess } from '../test/unit/commands/in-process.ts';
 
+favourInlining();
 const KEYS = Number(process.argv[2] ?? 1_000_000);
 const ROUNDS = Number(process.argv[3] ?? 7);
 const COMMANDS_PER_ROUND = 256 * 1024;

@@ -23,6 +23,8 @@ if (
   const args = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   process.execve(process.execPath, args, { ...process.env, [TUNABLES]: 'glibc.malloc.hugetlb=1' });
 }
+const { favourInlining } = await import('./env/compiler.ts');
+favourInlining();
 if (process.env['NODE_DISABLE_COMPILE_CACHE'] === undefined) enableCompileCache();
 const { startServer } = await import('../workers/acceptor.ts');
 await startServer(process.argv.slice(2));
