@@ -98,8 +98,15 @@ export function parseFloatStrict(buf: Buffer, start: number, end: number): numbe
     const value = mantissa / POWERS_OF_TEN[decimals];
     return negative ? -value : value;
   }
-  const value = parseFloatBody(buf.toString('latin1', bodyStart, end));
+  const value = isInf(buf, bodyStart, end) ? Infinity : parseFloatBody(buf.toString('latin1', bodyStart, end));
   return negative ? -value : value;
+}
+
+/** The word that ranges of scores end with. */
+function isInf(buf: Buffer, start: number, end: number): boolean {
+  return (
+    end - start === 3 && (buf[start] | 32) === 105 && (buf[start + 1] | 32) === 110 && (buf[start + 2] | 32) === 102
+  );
 }
 
 const DECIMAL = /^(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
