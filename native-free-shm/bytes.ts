@@ -6,19 +6,27 @@
  */
 
 /**
- * The DataView of a buffer, remembered for the buffer that was asked for last: commands come out of the same read buffer again
- * and again, and making a view costs more than what it saves on one key.
+ * The DataViews of the two buffers that were asked for last: commands come out of the same read buffer again and again, loaders take
+ * keys from one buffer and values from another, and making a view costs more than what it saves on one key.
  */
 export class LastView {
   private bytes: Uint8Array | null = null;
   private view: DataView = new DataView(new ArrayBuffer(0));
+  private earlierBytes: Uint8Array | null = null;
+  private earlierView: DataView = this.view;
 
   of(bytes: Uint8Array): DataView {
-    if (bytes !== this.bytes) {
-      this.bytes = bytes;
-      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
-    return this.view;
+    return bytes === this.bytes ? this.view : this.another(bytes);
+  }
+
+  private another(bytes: Uint8Array): DataView {
+    const isEarlier = bytes === this.earlierBytes;
+    const view = isEarlier ? this.earlierView : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.earlierBytes = this.bytes;
+    this.earlierView = this.view;
+    this.bytes = bytes;
+    this.view = view;
+    return view;
   }
 }
 

@@ -6,7 +6,7 @@
  *   note        | hash | 4, bit 24 HELD | handle of the copy in the store, 0 = none | block handle (the key) |      16 bytes
  *               a copy: the block has changed since · HELD: the block was released but still stands in the arena, unchanged ·
  *               neither: the block came into being after the moment
- *   words       Int32: | table of notes |    Float64 from byte 8: | bytes of held blocks |
+ *   words       Int32: | table of notes | granules told to the gauge |    Float64 from byte 8: | bytes of held blocks |
  *
  * One object per thread and shard; everything runs under the shard's latch.
  *
@@ -17,6 +17,7 @@ import { Arena, type ArenaMemory, createArenaMemory } from './arena.ts';
 import { BlockView } from './block-view.ts';
 import type { CaptureSink } from './capture.ts';
 import { HashTable } from './hash-table.ts';
+import { granulesOf, type PastGauge } from './past-gauge.ts';
 
 const OFFSET_MASK = 0x3ffffff;
 const NOTE_BYTES = 16;
@@ -44,10 +45,12 @@ export class OldBlocks implements CaptureSink {
   private readonly words: Int32Array;
   private readonly counts: Float64Array;
   private readonly key = Buffer.alloc(KEY_BYTES);
+  private readonly gauge: PastGauge | null;
 
-  /** Attaches this thread, and makes the object the sink of its `live` arena. */
-  constructor(memory: OldBlocksMemory, live: Arena) {
+  /** Attaches this thread, and makes the object the sink of its `live` arena. `gauge` is told what the past takes. */
+  constructor(memory: OldBlocksMemory, live: Arena, gauge: PastGauge | null = null) {
     this.live = live;
+    this.gauge = gauge;
     this.store = new Arena(memory.store);
     this.table = new HashTable(this.store, KEY_AT, KEY_AT);
     this.words = new Int32Array(memory.words, 0, 2);
@@ -71,16 +74,32 @@ export class OldBlocks implements CaptureSink {
   /** Frees up to `budget` buckets of notes with what they keep; true while there is more. After `end`. */
   clear(budget: number): boolean {
     if (this.words[0] === 0) return false;
-    if (this.table.releaseStep(this.words[0], budget, this.forget)) return true;
-    this.words[0] = 0;
-    this.counts[0] = 0;
-    return false;
+    const more = this.table.releaseStep(this.words[0], budget, this.forget);
+    if (!more) {
+      this.words[0] = 0;
+      this.counts[0] = 0;
+    }
+    this.tell();
+    return more;
+  }
+
+  /** Tells the gauge what has changed since it was last told. */
+  private tell(): void {
+    if (this.gauge === null) return;
+    const granules = granulesOf(this.keptBytes());
+    const told = this.words[1];
+    if (granules === told) return;
+    this.words[1] = granules;
+    this.gauge.add(granules - told);
   }
 
   private readonly forget = (note: number): void => {
     const i32 = this.store.i32[note >>> 26];
     const w = (note & OFFSET_MASK) << 2;
-    if ((i32[w + 1] & HELD) !== 0) this.live.releaseHeld(i32[w + 3]);
+    if ((i32[w + 1] & HELD) !== 0) {
+      this.counts[0] -= this.live.blockBytes(i32[w + 3]);
+      this.live.releaseHeld(i32[w + 3]);
+    }
     if (i32[w + 2] !== 0) this.store.release(i32[w + 2]);
     this.store.release(note);
   };
@@ -125,6 +144,7 @@ export class OldBlocks implements CaptureSink {
     if (this.noteOf(handle) !== 0) return;
     this.needRoom(0);
     this.addNote(handle, 0, 0);
+    this.tell();
   }
 
   changing(handle: number, buf: Buffer, start: number, bytes: number): void {
@@ -133,6 +153,7 @@ export class OldBlocks implements CaptureSink {
     const copy = this.store.allocate(bytes);
     buf.copy(this.store.buf[copy >>> 26], (copy & OFFSET_MASK) << 4, start, start + bytes);
     this.addNote(handle, 0, copy);
+    this.tell();
   }
 
   releasing(handle: number, _buf: Buffer, _start: number, bytes: number): boolean {
@@ -141,6 +162,7 @@ export class OldBlocks implements CaptureSink {
       this.needRoom(0);
       this.addNote(handle, HELD, 0);
       this.counts[0] += bytes;
+      this.tell();
       return true;
     }
     const i32 = this.store.i32[note >>> 26];

@@ -9,6 +9,10 @@ if (!((major === 24 && minor >= 21) || (major === 26 && minor >= 6) || major > 2
   );
   process.exit(1);
 }
+if (process.argv[2] === 'check') {
+  const { runCheck } = await import('../workers/check.ts');
+  process.exit(runCheck(process.argv.slice(3)));
+}
 const { hugePagesOnRequest } = await import('./env/huge-pages.ts');
 
 // The C library asks for huge pages behind the shared memory if it is told so before it starts: random reads over a large

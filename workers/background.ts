@@ -1,2 +1,2 @@
 /** The background pool's thread: each exported function is one kind of task. */
-export { runSave } from '../src/net/background-save.ts';
+export { runSave, runSync } from '../src/net/background-save.ts';

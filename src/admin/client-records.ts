@@ -9,7 +9,7 @@
  *     64..127  Float64: id, created ms, last used ms, bytes of: query, output, all memory, arguments, free query room
  *     128..    texts, each in its own field: addr, laddr, name, libName, libVersion, user
  *     1024..   Int32: subscriptions to channels, patterns, shard channels | Float64: id of the client that gets its invalidations
- *     1048..   Int32: watch word (src/shard/interest-table.ts), commands queued + 1, watched keys | Float64: bytes of queued commands
+ *     1048..   Int32: watch word (src/shard/interest-table.ts), commands queued + 1, watched keys, claim word | Float64: bytes of queued commands
  *
  * The worker that has the connection writes its record; any thread reads, and may set the kill word.
  * Invariant 1: state, id and texts change only while the sequence word is odd; a reader that saw an odd or a changed
@@ -19,7 +19,10 @@
  *   the records: no request is missed, and nobody looks where there was none.
  * Invariant 3: the watch word is made a new ticket by its connection's worker, and is marked by whoever holds the latch of a watched
  *   key's shard, by compare-exchange. It outlives the connection: a ticket never comes again in the record.
- * Invariant 4: numbers outside the sequence (db, times, buffers) are single stores, each true at some moment.
+ * Invariant 4: the claim word is made a new even ticket when the client begins to wait (R10). Whoever ends the waiting (who serves it,
+ *   its timeout, CLIENT UNBLOCK, its death) first makes it odd by compare-exchange: exactly one of them does, and answers or cleans up.
+ *   A ticket never comes again in the record.
+ * Invariant 5: numbers outside the sequence (db, times, buffers) are single stores, each true at some moment.
  */
 const RECORD_BYTES = 1088;
 const RECORD_WORDS = RECORD_BYTES / 4;
@@ -49,6 +52,7 @@ const D_REDIRECT = 130;
 const WATCH = 262;
 const QUEUED = 263;
 const WATCHED = 264;
+const CLAIM = 265;
 const D_QUEUED_BYTES = 133;
 
 /** Offset and room of each text in a record. */
@@ -228,6 +232,7 @@ export class ClientRecords {
     this.f64[d + D_REDIRECT] = -1;
     i32[w + QUEUED] = 0;
     i32[w + WATCHED] = 0;
+    i32[w + CLAIM] |= 1;
     this.f64[d + D_QUEUED_BYTES] = 0;
     this.writeText(record, 'addr', opening.addr);
     this.writeText(record, 'laddr', opening.laddr);
@@ -329,6 +334,36 @@ export class ClientRecords {
   /** Was something touched that is watched under this ticket? */
   watchTouched(record: number, ticket: number): boolean {
     return Atomics.load(this.i32, this.watchPlace(record)) !== ticket;
+  }
+
+  // ---- waiting (R10)
+
+  /** Place of the connection's claim word among `watchWords`. */
+  claimPlace(record: number): number {
+    return record * RECORD_WORDS + CLAIM;
+  }
+
+  /** The connection's thread: it begins to wait, under this ticket. */
+  newClaimTicket(record: number): number {
+    const place = this.claimPlace(record);
+    const ticket = ((Atomics.load(this.i32, place) | 1) + 1) | 0;
+    Atomics.store(this.i32, place, ticket);
+    return ticket;
+  }
+
+  /** The ticket under which the connection waits; odd: it does not. */
+  claimTicket(record: number): number {
+    return Atomics.load(this.i32, this.claimPlace(record));
+  }
+
+  /** Does the client whose claim word is at `place` still wait under this ticket? */
+  isClaimable(place: number, ticket: number): boolean {
+    return Atomics.load(this.i32, place) === ticket;
+  }
+
+  /** Any thread: ends the waiting under this ticket. False: somebody else did. */
+  claim(place: number, ticket: number): boolean {
+    return Atomics.compareExchange(this.i32, place, ticket, ticket | 1) === ticket;
   }
 
   setWatched(record: number, keys: number): void {

@@ -9,7 +9,7 @@ import type { SettingsStore } from './settings-store.ts';
 
 /** Counts and sizes of one shard. */
 export interface InfoSpace {
-  readonly arena: { liveBytes(): number; committedBytes(): number };
+  readonly arena: { liveBytes(): number; usedPageBytes(): number; committedBytes(): number };
   count(db: number): number;
   deadlines(db: number): number;
 }
@@ -35,7 +35,10 @@ export interface InfoSource {
   readonly journals: readonly InfoJournal[];
   /** Words of SAVE. */
   readonly saves: Float64Array;
+  /** Memory that snapshots need. */
+  readonly pastGauge: { boundBytes(): number; timesFull(): number };
   readonly pushes: InfoPushes;
+  readonly blocked: InfoBlocked;
   readonly shards: number;
   readonly workers: number;
   readonly databases: number;
@@ -50,6 +53,8 @@ export interface InfoSource {
   /** How far the load is: its begin in unix ms, bytes of files in all, bytes replayed. */
   loadProgress(): { beganMs: number; totalBytes: number; loadedBytes: number };
   diskBroken(): boolean;
+  /** Syncs of the journal that took longer than 2 s. */
+  delayedSyncs(): number;
   /** CLIENT PAUSE: unix ms of its end (0: there is none), and whether all commands wait. */
   pauseState(): { endMs: number; all: boolean };
   clockMicros(): number;
@@ -65,6 +70,13 @@ export interface InfoPushes {
   trackedItems(): number;
   trackedPrefixes(): number;
   trackingClients(): number;
+}
+
+/** Counts of keys that clients wait for. */
+export interface InfoBlocked {
+  keyCount(): number;
+  /** Those whose end ends the waiting. */
+  endCount(): number;
 }
 
 /** A command that commandstats has a line for: its name and the rows that count for it. */

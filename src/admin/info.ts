@@ -77,6 +77,8 @@ function clients(source: InfoSource, fields: Fields): void {
   fields.add('client_recent_max_input_buffer', Math.max(0, ...infos.map((info) => info.queryBytes)));
   fields.add('client_recent_max_output_buffer', Math.max(0, ...infos.map((info) => info.outputBytes)));
   fields.add('blocked_clients', infos.filter((info) => (info.flags & CLIENT_FLAG.waiting) !== 0).length);
+  fields.add('total_blocking_keys', source.blocked.keyCount());
+  fields.add('total_blocking_keys_on_nokey', source.blocked.endCount());
   fields.add('tracking_clients', source.pushes.trackingClients());
   fields.add('pubsub_clients', infos.filter((info) => (info.flags & CLIENT_FLAG.subscriber) !== 0).length);
   const pause = source.pauseState();
@@ -94,7 +96,8 @@ function ratio(part: number, whole: number): string {
 
 function memory(source: InfoSource, fields: Fields): void {
   const used = usedBytes(source);
-  const active = sum(source.spaces, (space) => space.arena.committedBytes());
+  const active = sum(source.spaces, (space) => space.arena.usedPageBytes());
+  const resident = sum(source.spaces, (space) => space.arena.committedBytes());
   const rss = process.memoryUsage.rss();
   const peak = source.samples.peakBytes(used);
   fields.bytes('used_memory', used);
@@ -103,11 +106,16 @@ function memory(source: InfoSource, fields: Fields): void {
   fields.add('used_memory_peak_perc', `${ratio(used * 100, peak)}%`);
   fields.add('allocator_allocated', used);
   fields.add('allocator_active', active);
+  fields.add('allocator_resident', resident);
   fields.bytes('total_system_memory', os.totalmem());
   fields.bytes('maxmemory', source.settings.number('maxmemory'));
   fields.add('maxmemory_policy', source.settings.text('maxmemory-policy'));
   fields.add('allocator_frag_ratio', ratio(active, used));
   fields.add('allocator_frag_bytes', active - used);
+  fields.add('allocator_rss_ratio', ratio(resident, active));
+  fields.add('allocator_rss_bytes', resident - active);
+  fields.add('rss_overhead_ratio', ratio(rss, resident));
+  fields.add('rss_overhead_bytes', rss - resident);
   fields.add('mem_fragmentation_ratio', ratio(rss, used));
   fields.add('mem_fragmentation_bytes', rss - used);
   fields.add(
@@ -141,6 +149,10 @@ function persistence(source: InfoSource, fields: Fields): void {
   fields.add('async_loading', 0);
   const { saves } = source;
   const begunMs = saves[SAVE.begunMs];
+  const saving = begunMs !== 0 || saves[SAVE.rewriteBegunMs] !== 0;
+  fields.add('current_cow_size', saving ? saves[SAVE.keptBytes] : 0);
+  fields.add('current_save_keys_processed', saving ? saves[SAVE.keysDone] : 0);
+  fields.add('current_save_keys_total', saving ? saves[SAVE.keysTotal] : 0);
   fields.add('rdb_changes_since_last_save', source.counters.sum('changes') - saves[SAVE.changesThen]);
   fields.add('rdb_bgsave_in_progress', begunMs === 0 ? 0 : 1);
   fields.add('rdb_last_save_time', Math.floor(saves[SAVE.lastSaveMs] / 1000));
@@ -149,6 +161,13 @@ function persistence(source: InfoSource, fields: Fields): void {
   fields.add('rdb_current_bgsave_time_sec', begunMs === 0 ? -1 : Math.floor((source.nowMs() - begunMs) / 1000));
   fields.add('rdb_saves', saves[SAVE.saves]);
   fields.add('rdb_last_cow_size', saves[SAVE.lastKeptBytes]);
+  fields.add('rdb_last_load_keys_expired', saves[SAVE.expiredKeys]);
+  fields.add('rdb_last_load_keys_loaded', saves[SAVE.loadedKeys]);
+  fields.add('snapshot_memory_limit', source.pastGauge.boundBytes());
+  fields.add('snapshot_throttled', source.pastGauge.timesFull());
+  fields.add('snapshot_throttled_writes', source.counters.sum('throttledWrites'));
+  const admitted = source.counters.sum('admittedWrites');
+  fields.add('snapshot_waiting_writes', Math.max(0, source.counters.sum('throttledWrites') - admitted));
   fields.add('aof_enabled', enabled ? 1 : 0);
   const rewriteMs = saves[SAVE.rewriteBegunMs];
   fields.add('aof_rewrite_in_progress', rewriteMs === 0 ? 0 : 1);
@@ -162,6 +181,7 @@ function persistence(source: InfoSource, fields: Fields): void {
   if (!enabled) return;
   fields.add('aof_base_size', saves[SAVE.baseBytes]);
   fields.add('aof_current_size', saves[SAVE.baseBytes] + sum(journals, (journal) => journal.fileBytes()));
+  fields.add('aof_delayed_fsync', source.delayedSyncs());
   fields.add(
     'aof_buffer_length',
     sum(journals, (journal) => journal.head() - journal.written()),
@@ -229,7 +249,8 @@ function commandstats(source: InfoSource, fields: Fields, commands: readonly Inf
     if (calls + rejected + failed === 0) continue;
     const timed = figures.filter((one) => one.micros !== null);
     const micros = sum(timed, (one) => one.micros ?? 0);
-    const time = timed.length === 0 ? '' : `,usec=${Math.round(micros)},usec_per_call=${ratio(micros, calls)}`;
+    const isUnknown = timed.length === 0 && calls > 0;
+    const time = isUnknown ? '' : `,usec=${Math.round(micros)},usec_per_call=${ratio(micros, calls)}`;
     fields.add(`cmdstat_${name}`, `calls=${calls}${time},rejected_calls=${rejected},failed_calls=${failed}`);
   }
 }

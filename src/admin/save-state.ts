@@ -23,8 +23,20 @@ export const SAVE = {
   baseBytes: 12,
   /** 1: a rewrite waits until the snapshot under way is done. */
   rewriteScheduled: 11,
+  /** 1: the snapshot under way, of whatever kind, is to end. Set by anybody, cleared when it has ended. */
+  stop: 13,
+  /** Keys that the snapshot under way will write, and has written. */
+  keysTotal: 14,
+  keysDone: 15,
+  /** Bytes that its past takes now. */
+  keptBytes: 16,
+  /** Setting rdb-key-save-delay: microseconds to wait after each key. */
+  keyDelayMicros: 17,
+  /** Keys of the last load of an RDB file: taken, and left out because their time was over. */
+  loadedKeys: 18,
+  expiredKeys: 19,
 } as const;
-const SAVE_WORDS = 16;
+const SAVE_WORDS = 24;
 
 export function createSaveState(nowMs: number): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(SAVE_WORDS * 8);

@@ -25,6 +25,8 @@ export const COUNTER_NAMES = [
   'outputLimitDisconnections',
   'inputLimitDisconnections',
   'changes',
+  'throttledWrites',
+  'admittedWrites',
 ] as const;
 export type CounterName = (typeof COUNTER_NAMES)[number];
 export type ServerCounters = Counters<CounterName>;

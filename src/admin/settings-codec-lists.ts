@@ -1,7 +1,7 @@
 /** Codecs of the settings that take several words: save points, buffer limits, addresses, event classes and the like. */
 import type { ParseContext, RewriteLine, SettingValue } from './settings-codec.ts';
 import { Refusal, WordsCodec } from './settings-codec.ts';
-import { memoryText, parseLooseInteger, parseMemory } from './settings-words.ts';
+import { memoryText, parseLooseInteger, parseMemory, quoteWord } from './settings-words.ts';
 
 const WRONG_COUNT = 'wrong number of arguments';
 
@@ -247,4 +247,35 @@ export function shardPolicies(value: string): Map<number, string> {
   const words = value.split(' ');
   for (let i = 0; i < words.length; i += 2) policies.set(Number(words[i]), words[i + 1]);
   return policies;
+}
+
+/** As much as the process has room for (RULES_TEXT_BYTES in src/shard/world.ts). */
+const MOST_RULE_BYTES = 4092;
+const RULE_POLICIES = ['none', 'everysec', 'always'];
+
+/** Pairs of a key pattern (or `db:<number>`) and a policy, in order. In a file each line adds its pairs, behind those before it. */
+export class DurabilityRulesCodec extends WordsCodec {
+  readonly accepts = `pairs of a pattern or db:<number> and ${RULE_POLICIES.join(' | ')}, or ""`;
+  parse(words: string[], context: ParseContext): string | Refusal {
+    if (isEmptyList(words)) return '';
+    if (words.length % 2 !== 0) return new Refusal(WRONG_COUNT);
+    const rules = context.starting && !context.first && context.previous !== '' ? [context.previous as string] : [];
+    for (let i = 0; i < words.length; i += 2) {
+      const policy = words[i + 1].toLowerCase();
+      if (words[i] === '' || /\s/.test(words[i]))
+        return new Refusal('a pattern must not have blanks: write ? for them');
+      if (!RULE_POLICIES.includes(policy))
+        return new Refusal(`argument(s) must be one of the following: ${RULE_POLICIES.join(', ')}`);
+      rules.push(`${words[i]} ${policy}`);
+    }
+    const text = rules.join(' ');
+    return text.length <= MOST_RULE_BYTES ? text : new Refusal(`the rules are longer than ${MOST_RULE_BYTES} bytes`);
+  }
+  rewrite(value: SettingValue): RewriteLine[] {
+    const words = value === '' ? [] : (value as string).split(' ');
+    const lines: RewriteLine[] = [];
+    for (let i = 0; i < words.length; i += 2)
+      lines.push({ words: `${quoteWord(words[i])} ${words[i + 1]}`, force: true });
+    return lines;
+  }
 }

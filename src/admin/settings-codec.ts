@@ -112,7 +112,9 @@ export class FlagsCodec extends NumberCodec {
   }
   parse(words: string[]): number | Refusal {
     let bits = 0;
-    for (const word of words.length === 0 ? [''] : words) {
+    // one argument may hold several words
+    const given = words.length === 1 ? words[0].split(' ') : words;
+    for (const word of given.length === 0 ? [''] : given) {
       const lowered = word.toLowerCase();
       if (lowered === this.#none) continue;
       const index = this.#words.indexOf(lowered);

@@ -44,7 +44,7 @@ export const PERSISTENCE_SETTINGS = [
     INT_MIN,
     INT_MAX,
     'Microseconds to wait per key while a snapshot is saved (for tests).',
-    { hidden: true },
+    { hidden: true, works: true },
   ),
   integer('key-load-delay', 0, INT_MIN, INT_MAX, 'Microseconds to wait per key while data are loaded (for tests).', {
     hidden: true,
@@ -66,7 +66,7 @@ export const PERSISTENCE_SETTINGS = [
     'no',
     'Check every structure in a snapshot or in RESTORE in full.',
   ),
-  yesNo('stop-writes-on-bgsave-error', 'yes', 'Refuse writes after a snapshot has failed.'),
+  yesNo('stop-writes-on-bgsave-error', 'yes', 'Refuse writes after a snapshot has failed.', { works: true }),
   yesNo('appendonly', 'no', 'Keep an append-only file (journal) of every write.', {
     embedded: 'yes',
     notWhileLoading: true,

@@ -1,4 +1,5 @@
 /** Rows of the commands that treat strings as rows of bits. */
+import type { Args } from '../resp/args.ts';
 import { bitcount, bitpos } from './bit-count.ts';
 import { bitfield, bitfieldRo } from './bit-field.ts';
 import { getbit, setbit } from './bit-offset.ts';
@@ -31,6 +32,17 @@ function block(name: string, word: string | undefined, ...parts: CommandDocArgum
 }
 
 const GET_BLOCK = block('get-block', 'GET', ENCODING, OFFSET);
+
+/** Has BITFIELD an operation that writes? */
+function fieldsChange(args: Args): boolean {
+  let i = 2;
+  while (i < args.count) {
+    if (args.equalsIgnoreCase(i, 'get')) i += 3;
+    else if (args.equalsIgnoreCase(i, 'overflow')) i += 2;
+    else return true;
+  }
+  return false;
+}
 
 export const BITMAP_COMMANDS: CommandSpec[] = [
   {
@@ -129,6 +141,7 @@ export const BITMAP_COMMANDS: CommandSpec[] = [
     arity: -2,
     flags: ['write', 'denyoom'],
     keys: [{ ...oneKey(1, 'RW', 'access', 'update', 'variable_flags'), notes: 'Reads the key, writes it, or both' }],
+    keyUse: (args) => (fieldsChange(args) ? ['RW', 'access', 'update'] : ['RO', 'access']),
     acl: BITMAP,
     since: '3.2.0',
     group: 'bitmap',

@@ -14,6 +14,7 @@ import {
 import { clientKill } from './client-kill.ts';
 import { clientPause, clientUnpause } from './client-pause.ts';
 import { clientCaching, clientGetredir, clientTracking, clientTrackinginfo } from './client-tracking.ts';
+import { clientUnblock } from './client-unblock.ts';
 import type { CommandDocArgument, CommandSpec, FlagName, SessionHandler } from './spec.ts';
 import { NONDETERMINISTIC, oneOf, optionalToken, token } from './spec-parts.ts';
 
@@ -182,5 +183,22 @@ export const CLIENT_SUBCOMMANDS: CommandSpec[] = [
   }),
   row('getredir', 2, '6.0.0', OWN, 'Tells where changes of keys are sent.', clientGetredir),
   row('trackinginfo', 2, '6.2.0', OWN, 'Tells how keys are tracked.', clientTrackinginfo),
+  {
+    ...row(
+      'unblock',
+      -3,
+      '5.0.0',
+      ADMIN,
+      'Ends the waiting of another connection in a blocking command.',
+      clientUnblock,
+      {
+        arguments: [
+          { name: 'client-id', type: 'integer' },
+          { ...oneOf('unblock-type', token('TIMEOUT'), token('ERROR')), optional: true },
+        ],
+      },
+    ),
+    complexity: PER_CONNECTION,
+  },
   row('help', 2, '5.0.0', ['loading', 'stale'], 'Lists the subcommands.', clientHelp),
 ];

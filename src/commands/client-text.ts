@@ -55,9 +55,9 @@ export function clientLine(info: ClientInfo, nowMs: number): string {
   return (
     `id=${info.id} addr=${info.addr} laddr=${info.laddr} fd=${info.fd} name=${info.name}` +
     ` age=${wholeSeconds(info.createdMs, nowMs)} idle=${wholeSeconds(info.lastMs, nowMs)} flags=${flagLetters(info)}` +
-    ` db=${info.db} sub=${info.channels} psub=${info.patterns} ssub=${info.shardChannels} multi=${info.queued} watch=${info.watched} qbuf=${info.queryBytes} qbuf-free=${info.queryFreeBytes} argv-mem=${info.argumentBytes} multi-mem=${info.queuedBytes} rbs=0 rbp=0` +
+    ` db=${info.db} sub=${info.channels} psub=${info.patterns} ssub=${info.shardChannels} multi=${info.queued} qbuf=${info.queryBytes} qbuf-free=${info.queryFreeBytes} argv-mem=${info.argumentBytes} multi-mem=${info.queuedBytes} rbs=0 rbp=0` +
     ` obl=0 oll=${isWriting ? 1 : 0} omem=${info.outputBytes} tot-mem=${info.totalBytes + info.queuedBytes} events=${isWriting ? 'rw' : 'r'}` +
     ` cmd=${row === null ? 'NULL' : row.shownName} user=${info.user} redir=${info.redirect} resp=${info.resp}` +
-    ` lib-name=${info.libName} lib-ver=${info.libVersion}`
+    ` lib-name=${info.libName} lib-ver=${info.libVersion} watch=${info.watched}`
   );
 }

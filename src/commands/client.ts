@@ -201,6 +201,8 @@ export function clientHelp(_session: Session, _args: Args, reply: ReplyWriter): 
     '    Tell this connection when keys change that it has read.',
     'TRACKINGINFO',
     '    How keys are tracked for this connection.',
+    'UNBLOCK <client-id> [TIMEOUT|ERROR]',
+    '    End the waiting of a connection, as if its time were over or with an error.',
     'UNPAUSE',
     '    End the pause.',
   ]);

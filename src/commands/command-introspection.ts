@@ -53,9 +53,9 @@ function replyStatusSet(names: readonly string[], reply: ReplyWriter): void {
   for (const name of names) reply.simple(name);
 }
 
-function replyKeyFlags(spec: KeySpec, reply: ReplyWriter): void {
+function replyKeyFlags(flags: readonly KeyFlag[], reply: ReplyWriter): void {
   replyStatusSet(
-    KEY_FLAGS.filter((flag) => spec.flags.includes(flag)),
+    KEY_FLAGS.filter((flag) => flags.includes(flag)),
     reply,
   );
 }
@@ -88,7 +88,7 @@ function replyKeySpec(spec: KeySpec, reply: ReplyWriter): void {
     reply.bulkText(spec.notes);
   }
   reply.bulkText('flags');
-  replyKeyFlags(spec, reply);
+  replyKeyFlags(spec.flags, reply);
   if (spec.find.kind === 'unknown') {
     replyKeyStep('begin_search', 'unknown', [], reply);
     replyKeyStep('find_keys', 'unknown', [], reply);
@@ -267,11 +267,12 @@ function getKeys(args: Args, reply: ReplyWriter, withFlags: boolean): void {
     else reply.error(NO_KEYS_FOUND);
     return;
   }
+  const use = row.spec.keyUse;
   reply.array(keys.length);
   for (const { at, spec } of keys) {
     if (withFlags) reply.array(2);
     reply.bulk(inner.buf, inner.starts[at], inner.ends[at]);
-    if (withFlags) replyKeyFlags(spec, reply);
+    if (withFlags) replyKeyFlags(use?.(inner) ?? spec.flags, reply);
   }
 }
 

@@ -63,6 +63,8 @@ export class CommandRow {
   readonly oneKey: boolean;
   /** Is never forwarded to another thread. */
   readonly atHome: boolean;
+  /** Runs a script: src/dispatch/scripts.ts. */
+  readonly isScript: boolean;
   /** The gate has nothing to ask about its form but the number of arguments. */
   readonly isPlain: boolean;
   /** First argument of `storedValues`, 0 = none. */
@@ -88,6 +90,7 @@ export class CommandRow {
     this.keyStep = keys.step;
     this.singleRange = !keys.movable;
     this.atHome = spec.atHome === true;
+    this.isScript = spec.runsScript === true;
     this.isPlain = !this.isContainer && !this.atHome && (this.flagBits & FLAG.protected) === 0;
     this.firstValue = spec.storedValues?.first ?? 0;
     this.oneKey = this.reach === REACH.keys && !keys.movable && keys.first > 0 && keys.first === keys.last;

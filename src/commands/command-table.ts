@@ -1,6 +1,7 @@
 /** All commands of the server: the families' rows, one after the other. */
 
 import { BITMAP_COMMANDS } from './bitmap-commands.ts';
+import { BLOCKING_COMMANDS } from './blocking-commands.ts';
 import { registerCommandTable } from './command-registry.ts';
 import { CommandTable } from './command-row.ts';
 import { CONNECTION_COMMANDS } from './connection-commands.ts';
@@ -14,6 +15,7 @@ import { KEYS_COMMANDS } from './keys-commands.ts';
 import { LATENCY_COMMANDS } from './latency-commands.ts';
 import { LIST_COMMANDS } from './list-commands.ts';
 import { PUBSUB_COMMANDS } from './pubsub-commands.ts';
+import { SCRIPT_COMMANDS } from './script-commands.ts';
 import { SERVER_COMMANDS } from './server-commands.ts';
 import { SET_COMMANDS } from './set-commands.ts';
 import { SORT_COMMANDS } from './sort-commands.ts';
@@ -45,6 +47,7 @@ export const COMMANDS = new CommandTable([
   ...HYPER_LOG_LOG_COMMANDS,
   ...KEYS_COMMANDS,
   ...LIST_COMMANDS,
+  ...BLOCKING_COMMANDS,
   ...DUMP_COMMANDS,
   ...EXPIRE_COMMANDS,
   ...CONNECTION_COMMANDS,
@@ -53,5 +56,6 @@ export const COMMANDS = new CommandTable([
   ...PUBSUB_COMMANDS,
   ...DEBUG_COMMANDS,
   ...TRANSACTION_COMMANDS,
+  ...SCRIPT_COMMANDS,
 ]);
 registerCommandTable(COMMANDS);

@@ -146,5 +146,7 @@ export function reset(session: Session, _args: Args, reply: ReplyWriter): void {
 
 export function quit(session: Session, _args: Args, reply: ReplyWriter): void {
   session.closeAfterReply = true;
+  // nobody redirects to it from now on
+  session.server.clients.setFlag(session.record, CLIENT_FLAG.closing, true);
   reply.ok();
 }

@@ -2,6 +2,7 @@
 import {
   debug,
   debugCheck,
+  debugDenyScripts,
   debugError,
   debugHelp,
   debugLog,
@@ -15,6 +16,7 @@ import {
   debugStringmatch,
 } from './debug.ts';
 import { debugDigest, debugDigestValue } from './debug-digest.ts';
+import { debugPopulate } from './debug-populate.ts';
 import { debugProtocol } from './debug-protocol.ts';
 import type { CommandSpec, DataHandler, FlagName, SessionHandler } from './spec.ts';
 import { keysFrom, oneKey } from './spec-parts.ts';
@@ -59,6 +61,7 @@ export const DEBUG_COMMANDS: CommandSpec[] = [
       { ...onData('digest-value'), keys: [keysFrom(2, 'RO')], run: debugDigestValue },
       onAllShards('digest', debugDigest),
       onAllShards('check', debugCheck),
+      { ...onAllShards('populate', debugPopulate), flags: [...onData('populate').flags, 'write'] },
       own('sleep', debugSleep),
       own('set-active-expire', debugSetActiveExpire),
       own('reload', debugReload),
@@ -67,8 +70,9 @@ export const DEBUG_COMMANDS: CommandSpec[] = [
       own('log', debugLog),
       own('error', debugError),
       own('stringmatch-len', debugStringmatch),
-      own('set-disable-deny-scripts', debugNothing),
+      own('set-disable-deny-scripts', debugDenyScripts),
       own('set-skip-checksum-validation', debugNothing),
+      own('quicklist-packed-threshold', debugNothing),
       own('segfault', debugSegfault),
       own('panic', debugPanic),
       own('help', debugHelp),

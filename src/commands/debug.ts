@@ -30,6 +30,13 @@ export function debugSetActiveExpire(session: Session, args: Args, reply: ReplyW
   reply.ok();
 }
 
+/** SET-DISABLE-DENY-SCRIPTS: whether scripts may run what they may not. */
+export function debugDenyScripts(session: Session, args: Args, reply: ReplyWriter): void {
+  if (args.count !== 3) return reply.error(wrongDebugForm(args));
+  session.server.scripting.store.setFree(args.text(2) !== '0');
+  reply.ok();
+}
+
 /** RELOAD and LOADAOF: the data set comes from the journal files alone; the answer follows when it is there. */
 export function debugReload(session: Session, _args: Args, _reply: ReplyWriter): void {
   session.park();
@@ -109,8 +116,12 @@ export function debugHelp(_session: Session, _args: Args, reply: ReplyWriter): v
     '    Inner facts about a key.',
     'PANIC',
     '    End the process as a broken invariant does.',
+    'POPULATE <count> [<prefix>] [<size>]',
+    '    Add so many keys: <prefix>:<n> holds value:<n>, filled with zeros to <size> bytes.',
     'PROTOCOL <type>',
     '    A sample reply of a type.',
+    'QUICKLIST-PACKED-THRESHOLD <size>',
+    '    Accepted; long elements of lists are kept apart in any case.',
     'RELOAD',
     '    Drop the data and load it from the journal files again.',
     'SEGFAULT',

@@ -67,7 +67,7 @@ function writeCopy(
     to.setString(dbTo, hash, args.buf, start, end, from.vBuf, from.vStart, from.vEnd, deadline, old, raw);
     return true;
   }
-  const payload = payloadOf(from, h, false);
+  const payload = payloadOf(from, h, false, true);
   const value = new RdbValueReader(to);
   value.keepsForm = true;
   const outcome = value.read(payload.buf[0], new RdbReader(payload.buf, 1, payload.pos - PAYLOAD_TAIL_BYTES));

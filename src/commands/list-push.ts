@@ -60,6 +60,7 @@ function push(unit: Unit, args: Args, reply: ReplyWriter, atTail: boolean, onlyP
   else lists.open(ks.structure(h), ks.encodingOf(h));
   lists.expect(elements, bytes);
   for (let i = 2; i < args.count; i++) lists.push(!atTail, buf, starts[i], ends[i]);
+  if (h === 0 && elements > 1) lists.cutNew();
   const count = lists.length();
   link(unit, 1, h);
   unit.changed(1, pushEvent(atTail), elements);

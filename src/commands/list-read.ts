@@ -1,4 +1,5 @@
 /** LLEN, LINDEX, LRANGE, LPOS: what looks at a list. */
+import type { ElementReader } from '../datatypes/element-reader.ts';
 import type { Lists } from '../datatypes/list-value.ts';
 import type { Unit } from '../dispatch/unit.ts';
 import { TYPE_LIST } from '../keyspace/entry.ts';
@@ -6,7 +7,7 @@ import type { Args } from '../resp/args.ts';
 import { parseInt64 } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
-import { rangeArgument } from './integer-arguments.ts';
+import { atLeastArgument } from './sorted-set-arguments.ts';
 import { placeArgument } from './string-value.ts';
 import { typedRead } from './typed-entry.ts';
 
@@ -54,10 +55,25 @@ export function lrange(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (first > last || first >= count) return reply.emptyArray();
   reply.array(last - first + 1);
   lists.seek(first);
-  for (let left = last - first + 1; left > 0; left--) {
-    replyElement(lists, reply);
-    if (left > 1) lists.next();
+  replyElements(lists, last - first + 1, reply);
+}
+
+/** Answers `left` elements, which are there, from the cursor on. */
+function replyElements(lists: Lists, left: number, reply: ReplyWriter): void {
+  const { reader } = lists;
+  for (;;) {
+    reader.open(lists.node >>> 26, lists.list.base(lists.node) + lists.at);
+    for (; left > 0 && !reader.atEnd(); left--) replyNext(reader, reply);
+    if (left === 0) return;
+    if (!lists.nextNode()) throw new Error('a list ends before its last element');
   }
+}
+
+function replyNext(reader: ElementReader, reply: ReplyWriter): void {
+  reader.next();
+  if (!reader.isInteger) reply.bulkView(reader.view, reader.buf, reader.vStart, reader.vEnd);
+  else if (Number.isSafeInteger(reader.integer)) reply.bulkNumber(reader.integer);
+  else reply.bulkText(reader.integerText());
 }
 
 /** Options of LPOS. */
@@ -93,7 +109,7 @@ class PositionOptions {
 }
 
 function positive(args: Args, index: number, reply: ReplyWriter, errorText: string): number {
-  return rangeArgument(args, index, 0, Number.MAX_SAFE_INTEGER, reply, errorText);
+  return atLeastArgument(args, index, 0, reply, errorText);
 }
 
 /** An int64 but the least one, near its value beyond ±2^53; NaN after an error reply. */

@@ -5,9 +5,9 @@ import { GENERIC_EVENT, LIST_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
-import { rangeArgument } from './integer-arguments.ts';
 import { popEvent, settleRemoval, tailArgument } from './list-end.ts';
 import { replyElement } from './list-read.ts';
+import { atLeastArgument } from './sorted-set-arguments.ts';
 import { placeArgument } from './string-value.ts';
 import { typedWrite } from './typed-entry.ts';
 
@@ -39,7 +39,7 @@ function listCount(unit: Unit): number {
 function pop(unit: Unit, args: Args, reply: ReplyWriter, atTail: boolean): void {
   if (args.count > 3) return reply.error(`ERR wrong number of arguments for '${atTail ? 'rpop' : 'lpop'}' command`);
   const hasCount = args.count === 3;
-  const count = hasCount ? rangeArgument(args, 2, 0, Number.MAX_SAFE_INTEGER, reply, ERR.NOT_POSITIVE) : 1;
+  const count = hasCount ? atLeastArgument(args, 2, 0, reply, ERR.NOT_POSITIVE) : 1;
   if (Number.isNaN(count) || !typedWrite(unit, 1, TYPE_LIST, reply)) return;
   if (unit.entry === 0) {
     if (hasCount) reply.nullArray();
@@ -70,7 +70,7 @@ export class PopManyRequest {
 
   /** Reads the arguments from the number of keys, at `index`, on; false after an error reply. */
   read(args: Args, index: number, reply: ReplyWriter): boolean {
-    this.keys = rangeArgument(args, index, 1, 0x7fffffff, reply, 'ERR numkeys should be greater than 0');
+    this.keys = atLeastArgument(args, index, 1, reply, 'ERR numkeys should be greater than 0');
     if (Number.isNaN(this.keys)) return false;
     this.firstKey = index + 1;
     const where = this.firstKey + this.keys;
@@ -79,9 +79,10 @@ export class PopManyRequest {
     if (tail === null) return refuse(reply);
     this.atTail = tail;
     if (args.count === where + 1) return true;
-    if (args.count !== where + 3 || !args.equalsIgnoreCase(where + 1, 'count')) return refuse(reply);
-    this.count = rangeArgument(args, where + 2, 1, 0x7fffffff, reply, 'ERR count should be greater than 0');
-    return !Number.isNaN(this.count);
+    if (args.count < where + 3 || !args.equalsIgnoreCase(where + 1, 'count')) return refuse(reply);
+    this.count = atLeastArgument(args, where + 2, 1, reply, 'ERR count should be greater than 0');
+    if (Number.isNaN(this.count)) return false;
+    return args.count === where + 3 || refuse(reply);
   }
 }
 
@@ -99,15 +100,20 @@ export function popFirst(unit: Unit, args: Args, request: PopManyRequest, reply:
     const arg = request.firstKey + i;
     if (!typedWrite(unit, arg, TYPE_LIST, reply)) return false;
     if (unit.entry === 0) continue;
-    const popped = Math.min(request.count, listCount(unit));
-    reply.array(2);
-    reply.bulk(args.buf, args.starts[arg], args.ends[arg]);
-    reply.array(popped);
-    popElements(unit, arg, popped, request.atTail, reply);
-    effectPop(unit, args, arg, popped, request.atTail);
+    replyPopped(unit, args, arg, request, reply);
     return true;
   }
   return false;
+}
+
+/** Answers key and popped elements of the list that was looked up under key argument `arg`, and journals that. */
+export function replyPopped(unit: Unit, args: Args, arg: number, request: PopManyRequest, reply: ReplyWriter): void {
+  const popped = Math.min(request.count, listCount(unit));
+  reply.array(2);
+  reply.bulk(args.buf, args.starts[arg], args.ends[arg]);
+  reply.array(popped);
+  popElements(unit, arg, popped, request.atTail, reply);
+  effectPop(unit, args, arg, popped, request.atTail);
 }
 
 /** The effect of a pop that took `count` elements off key argument `arg`. */

@@ -1,4 +1,4 @@
-/** MEMORY USAGE. */
+/** MEMORY USAGE and HELP. */
 import type { Session } from '../dispatch/session.ts';
 import type { Unit } from '../dispatch/unit.ts';
 import type { Args } from '../resp/args.ts';
@@ -25,5 +25,16 @@ export function memoryUsage(unit: Unit, args: Args, reply: ReplyWriter): void {
 }
 
 export function memoryHelp(_session: Session, _args: Args, reply: ReplyWriter): void {
-  replyHelp(reply, 'MEMORY', ['USAGE <key> [SAMPLES <count>]', '    The bytes that the key and its value take.']);
+  replyHelp(reply, 'MEMORY', [
+    'DOCTOR',
+    '    What is out of the ordinary about the memory.',
+    'MALLOC-STATS',
+    '    Blocks and pages of each shard.',
+    'PURGE',
+    '    Nothing: memory that threads share stays with the process.',
+    'STATS',
+    '    What the memory is used for.',
+    'USAGE <key> [SAMPLES <count>]',
+    '    The bytes that the key and its value take.',
+  ]);
 }

@@ -13,6 +13,7 @@ import { configGetCommand, configHelp, configResetstat, configRewrite, configSet
 import { dbsize, flushall, flushdb, swapdb } from './flush.ts';
 import { info } from './info-command.ts';
 import { memoryHelp, memoryUsage } from './memory-command.ts';
+import { memoryDoctor, memoryMallocStats, memoryPurge, memoryStats } from './memory-report.ts';
 import { monitor } from './pubsub.ts';
 import { bgrewriteaof, bgsave, lastsave, role, save, shutdown, time } from './server-state.ts';
 import type { CommandDocArgument, CommandSpec, FlagName, SessionHandler } from './spec.ts';
@@ -62,6 +63,22 @@ function configRow(
   extra: Extra = {},
 ): CommandSpec {
   return { ...SERVER, keys: [], name, arity, flags: ADMIN, acl: [], since, summary, complexity, session, ...extra };
+}
+
+const PER_CLIENT = 'O(N) for N clients';
+const PER_SHARD = 'O(N) for N shards';
+const REPORT_TIPS = ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special'];
+const PURGE_TIPS = ['request_policy:all_shards', 'response_policy:all_succeeded'];
+
+function memoryRow(
+  name: string,
+  summary: string,
+  complexity: string,
+  tips: string[],
+  session: SessionHandler,
+): CommandSpec {
+  const fixed = { ...SERVER, keys: [], arity: 2, flags: [], acl: [], since: '4.0.0' };
+  return { ...fixed, name, summary, complexity, tips, session };
 }
 
 const PER_PARAMETER = 'O(N) for N parameters';
@@ -378,6 +395,16 @@ export const SERVER_COMMANDS: CommandSpec[] = [
         arguments: [keyArgument(), { name: 'count', type: 'integer', token: 'SAMPLES', optional: true }],
         run: memoryUsage,
       },
+      memoryRow('stats', 'Tells what the memory is used for.', PER_CLIENT, REPORT_TIPS, memoryStats),
+      memoryRow('doctor', 'Tells what is out of the ordinary about the memory.', PER_CLIENT, REPORT_TIPS, memoryDoctor),
+      memoryRow(
+        'malloc-stats',
+        'Tells of the blocks and pages of the shards.',
+        PER_SHARD,
+        REPORT_TIPS,
+        memoryMallocStats,
+      ),
+      memoryRow('purge', 'Does nothing: shared memory stays with the process.', 'O(1)', PURGE_TIPS, memoryPurge),
       {
         ...SERVER,
         keys: [],

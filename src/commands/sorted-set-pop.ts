@@ -136,8 +136,13 @@ export function popForReply(unit: Unit, args: Args, arg: number, asked: PopReque
   reply.bulk(args.buf, args.starts[arg], args.ends[arg]);
   reply.array(popped);
   popElements(unit, arg, popped, asked.isMax, true, reply);
+  effectPop(unit, args, arg, popped, asked.isMax);
+}
+
+/** The effect of a pop that took `count` elements off key argument `arg`. */
+export function effectPop(unit: Unit, args: Args, arg: number, count: number, isMax: boolean): void {
   const effect = unit.effect(arg, 3);
-  effect.argText(asked.isMax ? 'ZPOPMAX' : 'ZPOPMIN');
+  effect.argText(isMax ? 'ZPOPMAX' : 'ZPOPMIN');
   effect.arg(args.buf, args.starts[arg], args.ends[arg]);
-  effect.argNumber(popped);
+  effect.argNumber(count);
 }

@@ -134,6 +134,8 @@ export interface CommandSpec {
   reach?: Reach;
   /** With reach 'chosen': the one shard that this call latches, or a SHARD_CHOICE. Runs before the latches are taken. */
   shardChoice?: (args: Args, spaces: readonly Keyspace[], db: number) => number;
+  /** What keys with `variable_flags` are used for, given these arguments. */
+  keyUse?: (args: Args) => KeyFlag[];
   /** Where the specs do not tell exactly which arguments are keys: writes their indexes into `out`, returns how many there are. */
   findKeys?: (args: Args, out: Int32Array) => number;
   /**
@@ -143,8 +145,17 @@ export interface CommandSpec {
   storedValues?: { first: number; step: number };
   /** Needs no memory, whatever it removes: runs even where no room is left. */
   freesOnly?: true;
+  /**
+   * For a client that waits (R10): will the command, run again, be answered with more than nothing? It looks at keys of held shards only,
+   * and changes nothing. Without it, a key of the kind that the client waits for is enough.
+   */
+  isReady?: (unit: Unit, args: Args) => boolean;
+  /** For a client that waits: run again it needs the shards of all its keys, not only that of the key which was changed. */
+  needsAllKeys?: true;
   /** Runs on the client's own thread always: it changes the client, too (Unit.session). */
   atHome?: true;
+  /** Its reply is what a script answers (EVAL, FCALL): the dispatcher runs it as a unit of several commands. */
+  runsScript?: true;
   run?: DataHandler;
   session?: SessionHandler;
   /** Rows of the subcommands; their names without the container ('get', not 'config|get'). */

@@ -4,7 +4,7 @@ import { keyArgument, NONDETERMINISTIC, oneKey, oneOf, optionalToken, token } fr
 import { xadd, xtrim } from './stream-add.ts';
 import { STREAM_GROUP_COMMANDS } from './stream-group-commands.ts';
 import { xdel, xlen, xrange, xrevrange, xsetid } from './stream-range.ts';
-import { xread } from './stream-read.ts';
+import { isReadReady, xread } from './stream-read.ts';
 import { STREAM_KEYS, xreadKeys } from './stream-read-request.ts';
 
 const STREAM = ['stream'];
@@ -174,6 +174,8 @@ export const STREAM_COMMANDS: CommandSpec[] = [
         ],
       },
     ],
+    atHome: true,
+    isReady: isReadReady,
     run: xread,
   },
   ...STREAM_GROUP_COMMANDS,

@@ -10,7 +10,7 @@ import {
   xgroupHelp,
   xgroupSetid,
 } from './stream-group-admin.ts';
-import { xreadgroup } from './stream-group-read.ts';
+import { isGroupReady, xreadgroup } from './stream-group-read.ts';
 import { xinfoConsumers, xinfoGroups, xinfoHelp, xinfoStream } from './stream-info.ts';
 import { xack, xpending } from './stream-pending-list.ts';
 import { STREAM_KEYS, xreadgroupKeys } from './stream-read-request.ts';
@@ -185,6 +185,8 @@ export const STREAM_GROUP_COMMANDS: CommandSpec[] = [
         ],
       },
     ],
+    atHome: true,
+    isReady: isGroupReady,
     run: xreadgroup,
   },
   {

@@ -1,8 +1,8 @@
 /**
- * XREADGROUP.
+ * XREADGROUP. What it does to groups is journalled as effects: XCLAIM for each entry, XGROUP SETID for how far a group has read.
  *
- * `serveGroups` is the part that a client that waits runs again when one of its streams has grown; what it does to groups is
- * journalled as effects: XCLAIM for each entry, XGROUP SETID for how far a group has read.
+ * A client that waits runs it again when one of its streams has grown, or is no stream any more, or has lost the group: then it gets
+ * the error that says so. It looks only at streams whose shards are held.
  */
 import { StreamGroups } from '../datatypes/stream-group.ts';
 import { StreamId } from '../datatypes/stream-id.ts';
@@ -13,6 +13,8 @@ import { TYPE_STREAM } from '../keyspace/entry.ts';
 import { STREAM_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { WAITER_KIND } from '../shard/waiter-queues.ts';
+import { mayWait, waitForKeys } from './blocking.ts';
 import { ERR } from './errors.ts';
 import { idArgument, isCharacterArgument, MAX_ID, quoted, replyEntry, replyId, streamsOf } from './stream-arguments.ts';
 import { effectClaim, effectConsumer, effectGroup } from './stream-effects.ts';
@@ -41,17 +43,37 @@ export function xreadgroup(unit: Unit, args: Args, reply: ReplyWriter): void {
   roomForIds(after, request.keys);
   let bytes = 0;
   for (let i = 0; i < request.keys; i++) {
+    if (isElsewhere(unit, i)) continue;
     if (!resolve(unit, args, i, reply)) return;
     bytes += growthBytes(args, i);
   }
   const refusal = nameRefusal(args, request.group + 1);
   if (refusal !== null) return reply.error(refusal);
   for (let i = 0; i < request.keys; i++) {
+    if (isElsewhere(unit, i)) continue;
     unit.space(request.firstKey + i);
     if (!unit.reserve(bytes)) return reply.error(ERR.OOM);
   }
-  // a command that may not wait, or has waited long enough, is answered with nothing
-  if (!serveGroups(unit, args, reply)) reply.nullArray();
+  if (serveGroups(unit, args, reply)) return;
+  const { firstKey, keys, blockMs } = request;
+  if (blockMs < 0 || !mayWait(unit)) reply.nullArray();
+  else waitForKeys(unit, args, firstKey, keys, WAITER_KIND.group, blockMs, reply);
+}
+
+/** A waiting client is served, and key number `i` is in a shard that is not held. */
+function isElsewhere(unit: Unit, i: number): boolean {
+  return unit.serving && !unit.holds(unit.shardOfArg[request.firstKey + i]);
+}
+
+/** Is there news for the group of a waiting client, or an error for the client? */
+export function isGroupReady(unit: Unit, args: Args): boolean {
+  if (request.parse(args, true) !== null) return true;
+  for (let i = 0; i < request.keys; i++) {
+    if (isElsewhere(unit, i)) continue;
+    const h = unit.findWrite(request.firstKey + i);
+    if (h === 0 || unit.ks.typeOf(h) !== TYPE_STREAM || !openGroup(unit, args, h) || hasNews()) return true;
+  }
+  return false;
 }
 
 /** Looks up key number `i` and its group, and what is to be read of it; false after an error reply. */
@@ -113,6 +135,7 @@ function serveGroups(unit: Unit, args: Args, reply: ReplyWriter): boolean {
   let served = 0;
   for (let i = 0; i < request.keys; i++) {
     key = request.firstKey + i;
+    if (isElsewhere(unit, i)) continue;
     if (!openGroup(unit, args, unit.findWrite(key))) continue;
     openConsumer(unit, args);
     const isHistory = !after[i].isMax();

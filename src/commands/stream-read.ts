@@ -1,15 +1,14 @@
 /**
- * XREAD.
- *
- * `serveRead` is the part that a client that waits runs again when one of its streams has grown: it takes the ids after which
- * the client reads, which were fixed when its command came (`$` is the last id of then).
+ * XREAD. A client that waits runs it again when one of its streams has grown, with the ids of its first run: `$` is the last id of then.
  */
 import { StreamId } from '../datatypes/stream-id.ts';
 import { STREAM_LAST_ID } from '../datatypes/stream-value.ts';
 import type { Unit } from '../dispatch/unit.ts';
 import { TYPE_STREAM } from '../keyspace/entry.ts';
-import type { Args } from '../resp/args.ts';
+import { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { WAITER_KIND } from '../shard/waiter-queues.ts';
+import { mayWait, waitForKeys } from './blocking.ts';
 import { idArgument, isCharacterArgument, MAX_ID, replyEntry, streamsOf } from './stream-arguments.ts';
 import { StreamReadRequest } from './stream-read-request.ts';
 import { typedRead } from './typed-entry.ts';
@@ -30,13 +29,50 @@ export function xread(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (error !== null) return reply.error(error);
   roomForIds(after, request.keys);
   for (let i = 0; i < request.keys; i++) if (!resolve(unit, args, i, reply)) return;
-  // a command that may not wait, or has waited long enough, is answered with nothing
-  if (!serveRead(unit, args, reply)) reply.nullArray();
+  if (serveRead(unit, args, reply)) return;
+  const { firstKey, keys, blockMs } = request;
+  if (blockMs < 0 || !mayWait(unit)) reply.nullArray();
+  else waitForKeys(unit, withIds(args), firstKey, keys, WAITER_KIND.stream, blockMs, reply);
+}
+
+/** The arguments with the ids after which they read in place of what stands for those. */
+function withIds(args: Args): Args {
+  const own = new Args(args.count);
+  const firstId = request.firstKey + request.keys;
+  const parts: Buffer[] = [];
+  let at = 0;
+  for (let i = 0; i < args.count; i++) {
+    const bytes = i < firstId ? args.bytes(i) : Buffer.from(after[i - firstId].toString(), 'latin1');
+    parts.push(bytes);
+    own.starts[i] = at;
+    own.ends[i] = at += bytes.length;
+  }
+  own.buf = Buffer.concat(parts);
+  own.count = args.count;
+  return own;
+}
+
+/** Has one of the streams that are held grown beyond what a waiting client has read? */
+export function isReadReady(unit: Unit, args: Args): boolean {
+  if (request.parse(args, false) !== null) return false;
+  for (let i = 0; i < request.keys; i++) {
+    const key = request.firstKey + i;
+    if (!unit.holds(unit.shardOfArg[key])) continue;
+    const h = unit.findWrite(key);
+    if (h === 0 || unit.ks.typeOf(h) !== TYPE_STREAM) continue;
+    const id = key + request.keys;
+    start.parse(args.buf, args.starts[id], args.ends[id], false);
+    const streams = streamsOf(unit);
+    const root = unit.ks.structure(h);
+    streams.greatestId(root, greatest);
+    if (streams.length(root) > 0 && greatest.compare(start) > 0) return true;
+  }
+  return false;
 }
 
 /** Finds after which id key number `i` is to be read; false after an error reply. */
 function resolve(unit: Unit, args: Args, i: number, reply: ReplyWriter): boolean {
-  if (!typedRead(unit, request.firstKey + i, TYPE_STREAM, reply)) return false;
+  if (!unit.serving && !typedRead(unit, request.firstKey + i, TYPE_STREAM, reply)) return false;
   const at = request.firstKey + request.keys + i;
   if (isCharacterArgument(args, at, '$')) {
     if (unit.entry === 0) after[i].setZero();
@@ -54,8 +90,9 @@ function serveRead(unit: Unit, args: Args, reply: ReplyWriter): boolean {
   let served = 0;
   for (let i = 0; i < request.keys; i++) {
     const key = request.firstKey + i;
+    if (unit.serving && !unit.holds(unit.shardOfArg[key])) continue;
     const h = unit.findPeek(key);
-    if (h === 0) continue;
+    if (h === 0 || (unit.serving && unit.ks.typeOf(h) !== TYPE_STREAM)) continue;
     const streams = streamsOf(unit);
     const root = unit.ks.structure(h);
     streams.greatestId(root, greatest);

@@ -1,4 +1,5 @@
 /** Rows of the string commands. */
+import type { Args } from '../resp/args.ts';
 import { lcs } from './lcs.ts';
 import type { CommandDocArgument, CommandSpec, DataHandler, KeyFlag } from './spec.ts';
 import { keyArgument, keysFrom, oneKey, oneOf, optionalToken, token } from './spec-parts.ts';
@@ -103,6 +104,16 @@ function rangeRow(name: string, since: string, summary: string): CommandSpec {
   };
 }
 
+/** Has SET an option by which the old value matters? */
+function setReadsKey(args: Args): boolean {
+  for (let i = 3; i < args.count; i++) {
+    if (SET_READERS.some((word) => args.equalsIgnoreCase(i, word))) return true;
+  }
+  return false;
+}
+
+const SET_READERS = ['get', 'ifeq', 'ifne'];
+
 const SETTERS: CommandSpec[] = [
   {
     name: 'set',
@@ -114,6 +125,7 @@ const SETTERS: CommandSpec[] = [
         notes: 'Reads the key only with `GET`, `IFEQ` or `IFNE`',
       },
     ],
+    keyUse: (args) => (setReadsKey(args) ? ['RW', 'access', 'update'] : ['OW', 'update']),
     acl: STRING,
     since: '1.0.0',
     group: 'string',

@@ -440,9 +440,14 @@ export class CompactList {
 
   /** Gives a list whose block is much too long a shorter one. */
   private shrunk(h: number): number {
+    return (this.lead + this.bytes(h)) * 2 + 64 > this.arena.blockBytes(h) ? h : this.cut(h);
+  }
+
+  /** Gives a list a block that is no longer than it needs, if there is room. Returns the list. */
+  cut(h: number): number {
     const arena = this.arena;
     const bytes = this.lead + this.bytes(h);
-    if (bytes * 2 + 64 > arena.blockBytes(h) || !arena.reserve(bytes)) return h;
+    if (!arena.reserve(bytes)) return h;
     const next = arena.allocate(bytes);
     const start = this.base(h) - this.lead;
     arena.buf[h >>> 26].copy(arena.buf[next >>> 26], this.base(next) - this.lead, start, start + bytes);

@@ -28,6 +28,8 @@ const EMPTY_BYTES = 7;
 const NODE_BYTES = 48;
 /** What a change costs besides what is pushed: nodes that are divided, copied or joined. */
 const CHANGE_BYTES = 512 * 1024;
+/** So many times its bytes the block of a new list may have. */
+const NEW_LIST_SLACK = 1.2;
 /** Place of the first element of a compact list. */
 const FIRST_PLACE = 6;
 
@@ -111,6 +113,13 @@ export class Lists implements ValueKind {
   /** Bytes that pushing so many elements of so many bytes together may allocate at most, a change of form included. */
   growthBytes(elements: number, bytes: number): number {
     return bytes * 2 + elements * NODE_BYTES + CHANGE_BYTES;
+  }
+
+  /** A new list has all its elements: integers among them take less than was reckoned with, and the rest is given back. */
+  cutNew(): void {
+    const { root, compact } = this;
+    if (this.encoding !== COMPACT || compact.bytes(root) * NEW_LIST_SLACK > this.arena.blockBytes(root)) return;
+    this.root = compact.cut(root);
   }
 
   /** Bytes that an element takes in a compact list. */

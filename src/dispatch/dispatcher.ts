@@ -16,8 +16,10 @@ import { REPLY_MODE } from '../commands/reply-mode.ts';
 import { FLAG } from '../commands/spec.ts';
 import {
   decodeForward,
+  decodeServed,
   encodeForward,
   encodeReply,
+  encodeServed,
   forwardMessageBytes,
   MESSAGE,
   replyBytesStart,
@@ -30,12 +32,15 @@ import type { PushHub } from '../pubsub/push-hub.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { PROCESS_BITS } from '../shard/world.ts';
+import type { BlockedClients } from './blocked-clients.ts';
 import type { CommandTiming } from './command-timing.ts';
 import { BUSY, DONE, type Executor, GATE, routeError, SEVERAL_SHARDS } from './executor.ts';
 import { type GateFacts, isPaused, refuseByFlags, refuseByForm, refuseByState, refuseToSubscriber } from './gate.ts';
 import type { PrivateBlocks } from './large-values.ts';
 import { feedMonitors } from './monitor-feed.ts';
 import { PausedCommands } from './paused-commands.ts';
+import type { ReadyWaiters } from './ready-waiters.ts';
+import { Scripts } from './scripts.ts';
 import type { ServerContext, Session } from './session.ts';
 import type { Transaction } from './transaction.ts';
 import {
@@ -107,16 +112,19 @@ export class Dispatcher {
   private readonly timing: CommandTiming;
   /** By row: calls until the next that is timed (CommandTiming). */
   private readonly untimedCalls: Int32Array;
-  private readonly paused = new PausedCommands();
+  private readonly paused: PausedCommands;
   private readonly transactions: Transactions;
+  readonly scripts: Scripts;
+  private readonly blocked: BlockedClients;
+  private readonly ready: ReadyWaiters;
   private readonly ownerOf: Int32Array;
   /** All foreign single-shard commands go to the owner (setting cross-shard). */
   ringMode = false;
   /** maxmemory is set. */
   memoryBounded = false;
   private waiting: Waiting[] = [];
-  /** Which of them asks for the turn, or has it. */
-  private turnItem: Waiting | null = null;
+  /** Which of them asks for the turn, or has it; or the waiters that are to be served. */
+  private turnItem: Waiting | ReadyWaiters | null = null;
   private forwarded: (Session | null)[] = [];
   private readonly freeRequests: number[] = [];
   /** Messages that found their ring full, by worker, in order. */
@@ -127,6 +135,8 @@ export class Dispatcher {
   private origin = 0;
   /** Something began to wait in this batch: this thread must poll once to register it. */
   private selfRing = false;
+  /** Clients that waited are being told so. */
+  private telling = false;
 
   constructor(parts: {
     server: ServerContext;
@@ -137,6 +147,7 @@ export class Dispatcher {
     reply: ReplyWriter;
     counters: Float64Array;
     timing: CommandTiming;
+    ready: ReadyWaiters;
     workers: number;
   }) {
     this.server = parts.server;
@@ -148,8 +159,15 @@ export class Dispatcher {
     this.pushes = parts.server.pushes;
     this.executor.unit.reads = this.pushes.reads;
     this.counters = parts.counters;
+    this.paused = new PausedCommands(parts.counters);
     this.timing = parts.timing;
     this.transactions = new Transactions(parts);
+    const { several } = this.transactions;
+    this.scripts = new Scripts({ ...parts, several, runtime: parts.server.scripting });
+    this.transactions.scripts = this.scripts;
+    this.blocked = parts.server.blocked;
+    this.ready = parts.ready;
+    this.blocked.attach({ ...parts, finish: (session, row, start) => this.finish(session, row, start) });
     this.untimedCalls = parts.timing.countdown;
     this.ownerOf = Int32Array.from({ length: parts.server.shards }, (_, shard) => shard % parts.workers);
     this.outgoing = Array.from({ length: parts.workers }, () => []);
@@ -200,8 +218,10 @@ export class Dispatcher {
     const began = --this.untimedCalls[row.id] < 0 ? this.timing.begin(row.id) : 0;
     if (this.pushes.log.anyMonitor) feedMonitors(this.pushes.log, session, row, args);
     if (row.session !== null) {
+      if (row.isScript) return this.runScript(session, row, args, bits, began, start);
       row.session(session, args, reply);
       if (session.tracking !== null && session.multi === null && row.parent !== CLIENT) session.tracking.caching = null;
+      if (session.blocked !== null) return PARKED;
       if (began !== 0) this.timing.end(row, args, began, session);
       if (session.parked) {
         this.server.commandStats.called(row.id, 0, false);
@@ -217,12 +237,21 @@ export class Dispatcher {
     this.executor.gateBits = bits & PROCESS_BITS;
     const outcome = this.executor.execute(row, args, reply, session.db, session.noTouch);
     if (outcome === DONE) {
+      if (row.atHome && session.blocked !== null) return PARKED;
       if (began !== 0) this.timing.end(row, args, began, session);
       return this.finish(session, row, start);
     }
     if (outcome === GATE) return this.wait(session, row, args);
     if (shard < 0 || this.ownerOf[shard] === this.rings.worker || row.atHome) return this.wait(session, row, args);
     return this.forward(session, row, args, shard);
+  }
+
+  private runScript(session: Session, row: CommandRow, args: Args, bits: number, began: number, start: number): number {
+    this.pushes.reads.begin(session, session.tracking !== null && this.takesTracks(session));
+    this.executor.gateBits = bits & PROCESS_BITS;
+    if (this.scripts.run(session, row, args, this.reply, false, false) !== DONE) return this.wait(session, row, args);
+    if (began !== 0) this.timing.end(row, args, began, session);
+    return this.finish(session, row, start);
   }
 
   /** Are the keys of the session's command to be tracked? What CLIENT CACHING said is used up. */
@@ -358,8 +387,24 @@ export class Dispatcher {
     this.outgoingKinds[worker].push(kind);
   }
 
+  /** Tells whom it concerns that clients wait no more. Those of this thread go on at once, one after the other. */
+  private tellServed(): void {
+    const { outgoing } = this.blocked;
+    if (outgoing.length === 0 || this.telling) return;
+    this.telling = true;
+    for (let i = 0; i < outgoing.length; i++) {
+      const served = outgoing[i];
+      if (served.worker === this.rings.worker) this.blocked.deliver(served);
+      else this.send(served.worker, MESSAGE.served, encodeServed(served));
+    }
+    outgoing.length = 0;
+    this.telling = false;
+  }
+
   /** End of a batch: makes the messages written since visible and wakes their readers, one ring per worker. */
   publish(): void {
+    this.tellServed();
+    if (this.ready.isUnsettled) this.selfRing = true;
     if (this.selfRing) {
       this.selfRing = false;
       this.rings.ringSelf();
@@ -411,6 +456,10 @@ export class Dispatcher {
       if (session !== null) this.answerForwarded(session, buf, start, end);
       return;
     }
+    if (kind === MESSAGE.served) {
+      this.blocked.deliver(decodeServed(this.rings.worker, buf, start, end));
+      return;
+    }
     const message = decodeForward(buf, start, end);
     const item: Waiting = {
       session: null,
@@ -444,6 +493,7 @@ export class Dispatcher {
   }
 
   private retryWaiting(): void {
+    if (this.ready.isUnsettled) this.settleWaiters();
     if (this.waiting.length > 0) {
       const items = this.waiting;
       this.waiting = [];
@@ -451,6 +501,15 @@ export class Dispatcher {
     }
     // a place in the line of the turn cannot be given back before the turn has come
     if (this.turnItem === null && this.turn.mine()) this.turn.end();
+  }
+
+  /** Serves waiters for which latches of several shards are needed, if those can be had now. */
+  private settleWaiters(): void {
+    const { ready } = this;
+    this.executor.clockMs = this.server.nowMs();
+    const mayTurn = this.turnItem === null || this.turnItem === ready;
+    if (mayTurn) this.turnItem = ready;
+    if (ready.settle(mayTurn) || !this.turn.requested()) this.turnItem = null;
   }
 
   /** The pause of a session's command is over: it begins anew. */
@@ -462,7 +521,10 @@ export class Dispatcher {
     reply.resp = session.resp;
     const outcome = this.dispatch(session, args);
     reply.resp = kept;
-    if (outcome === PARKED) return;
+    if (outcome === PARKED) {
+      if (session.blocked !== null) session.peer?.waits();
+      return;
+    }
     const bytes = Buffer.from(reply.buf.subarray(start, reply.pos));
     reply.rewind(start);
     session.peer?.complete(bytes);
@@ -531,6 +593,7 @@ export class Dispatcher {
     const { executor } = this;
     const { row, args, db } = item;
     executor.unit.session = item.session;
+    if (row.isScript) return this.scripts.run(item.session!, row, args, this.reply, true, turn);
     executor.route(row, args, db);
     return executor.executeWaiting(row, args, this.reply, db, item.noTouch, turn);
   }
@@ -548,6 +611,7 @@ export class Dispatcher {
 
   private answer(item: Waiting, start: number): void {
     if (item.session === null) return this.answerOrigin(item, start);
+    if (item.session.blocked !== null) return item.session.peer?.waits();
     const reply = this.reply;
     this.finish(item.session, item.row, start);
     // the rest of the answer comes from other threads

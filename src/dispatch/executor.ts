@@ -20,8 +20,9 @@ import type { Listener } from '../pubsub/push-listener.ts';
 import type { ReadTracking } from '../pubsub/read-tracking.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { PROCESS, SHARD, SHARD_F64, type ShardHeader } from '../shard/world.ts';
+import { INTEREST, PROCESS, SHARD, SHARD_F64, type ShardHeader } from '../shard/world.ts';
 import type { LargeValues } from './large-values.ts';
+import { noteWaits } from './ruled-waits.ts';
 import type { Unit } from './unit.ts';
 
 /** Outcomes of `execute`. */
@@ -46,6 +47,7 @@ const NEWEST_MS = SHARD_F64.newestMs;
 const MAX_LATCHED_BYTES = MAX_LATCHED_COPY_BYTES;
 const DENY_OOM = FLAG.denyoom;
 const READONLY = FLAG.readonly;
+const SETTLING = INTEREST.settling;
 
 /** How long a thread spins for a busy latch, in microseconds (R1). */
 const SPIN_MICROS = 20;
@@ -81,6 +83,8 @@ export class Executor {
   private readonly stateWords: Int32Array;
   readonly f64s: readonly Float64Array[];
   private readonly touchedMark: Uint8Array;
+  /** By shard: the batch touched what may have to be on stable storage before its output leaves. With durability rules only. */
+  readonly waits: Uint8Array;
   private readonly needed: Uint8Array;
   private keyArgs = new Int32Array(64);
   private readonly ahead = new MemoryTouch(KEYS_AHEAD);
@@ -124,6 +128,7 @@ export class Executor {
     this.shardOfSlot = slotMap(this.shards);
     this.touched = new Int32Array(this.shards);
     this.touchedMark = new Uint8Array(this.shards);
+    this.waits = new Uint8Array(this.shards);
     this.needed = new Uint8Array(this.shards);
   }
 
@@ -365,6 +370,12 @@ export class Executor {
     return false;
   }
 
+  /** A held shard is settling: somebody has to serve waiters there first (R10). The latches are given back and nothing happened. */
+  giveWay(): number {
+    this.giveBack();
+    return GATE;
+  }
+
   /** Releases the latches of unit.held before the unit has begun. */
   private giveBack(): void {
     for (let i = 0; i < this.unit.heldCount; i++) this.latches[this.unit.held[i]].release();
@@ -382,8 +393,10 @@ export class Executor {
     if (newest > now) now = newest;
     else if (newest < now) f64[NEWEST_MS] = now;
     ks.clock = this.clock24(now);
-    if (this.touchedMark[shard] === 0) this.touch(shard);
     unit.begin(args, reply, db, now, noTouch);
+    if (unit.rules !== null) this.touchRuled(row, args);
+    else if (this.touchedMark[shard] === 0) this.touch(shard);
+    if ((unit.listening & SETTLING) !== 0) return this.giveWay();
     const start = reply.pos;
     const mutations = arena.mutations;
     try {
@@ -418,9 +431,11 @@ export class Executor {
       const shard = unit.held[i];
       const f64 = this.headers[shard].f64;
       if (f64[SHARD_F64.newestMs] > now) now = f64[SHARD_F64.newestMs];
-      this.touch(shard);
     }
     unit.begin(args, reply, db, now, noTouch);
+    if (unit.rules !== null) this.touchRuled(row, args);
+    else for (let i = 0; i < unit.heldCount; i++) this.touch(unit.held[i]);
+    if ((unit.listening & SETTLING) !== 0) return this.giveWay();
     this.enterShards(now);
     const mark = reply.mark();
     const mutations = this.mutations();
@@ -480,8 +495,21 @@ export class Executor {
     return keyPositions(row, args, this.keyArgs);
   }
 
-  /** Notes that the batch shows or made effects in this shard. */
+  /** Notes that the batch shows or made effects in this shard, of whatever keys. */
   touch(shard: number): void {
+    this.waits[shard] = 1;
+    this.mark(shard);
+  }
+
+  /** The same for the keys of a command, of which some may wait for stable storage and others not (R13, R21). */
+  private touchRuled(row: CommandRow, args: Args): void {
+    const unit = this.unit;
+    for (let i = 0; i < unit.heldCount; i++) this.mark(unit.held[i]);
+    const keys = this.keysOf(row, args);
+    noteWaits(unit, row, args, this.keyArgs, keys, this.waits);
+  }
+
+  private mark(shard: number): void {
     if (this.touchedMark[shard] !== 0) return;
     this.touchedMark[shard] = 1;
     this.touched[this.touchedCount++] = shard;
@@ -553,7 +581,10 @@ export class Executor {
 
   /** Forgets which shards the batch touched. */
   clearTouched(): void {
-    for (let i = 0; i < this.touchedCount; i++) this.touchedMark[this.touched[i]] = 0;
+    for (let i = 0; i < this.touchedCount; i++) {
+      this.touchedMark[this.touched[i]] = 0;
+      this.waits[this.touched[i]] = 0;
+    }
     this.touchedCount = 0;
     this.wrote = false;
   }

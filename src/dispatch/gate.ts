@@ -4,9 +4,11 @@
  */
 import { arityError, type CommandRow, unknownCommandError, unknownSubcommandError } from '../commands/command-table.ts';
 import { protectedRefusal } from '../commands/local-client.ts';
+import { busyError } from '../commands/script-cache.ts';
 import { FLAG } from '../commands/spec.ts';
 import type { Args } from '../resp/args.ts';
-import { PAUSE_BITS, STATE } from '../shard/world.ts';
+import { RUNS } from '../scripting/script-store.ts';
+import { BUSY_BITS, STATE, WAIT_BITS } from '../shard/world.ts';
 import type { Session } from './session.ts';
 
 const NOAUTH = 'NOAUTH Authentication required.';
@@ -14,8 +16,14 @@ const NOT_IN_MULTI = 'ERR Command not allowed inside a transaction';
 const OOM = "OOM command not allowed when used memory > 'maxmemory'.";
 const LOADING = 'LOADING Redis is loading the dataset in memory';
 const MISCONF_DISK = 'MISCONF Errors writing to the AOF file: ';
+const MISCONF_SNAPSHOT =
+  "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. " +
+  'Commands that may modify the data set are disabled, because this instance is configured to report errors during ' +
+  'writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). ' +
+  'Please check the Redis logs for details about the RDB error.';
 const ONLY_SUBSCRIBERS = 'only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context';
 const SHUTTING_DOWN = 'ERR Skein is shutting down';
+const DISK_BITS = STATE.diskBroken | STATE.saveFailed;
 
 /** Facts of the process that the gate asks for; supplied by the thread. */
 export interface GateFacts {
@@ -24,6 +32,8 @@ export interface GateFacts {
   /** True when a command that may use memory must be refused. */
   overMemory(): boolean;
   diskErrorText(): string;
+  /** With STATE.saveFailed: do the settings say that writes are refused then? */
+  stopsWritesAfterFailedSave(): boolean;
 }
 
 /** Refusals that depend on the command and the connection alone; the error text, or null. */
@@ -61,6 +71,11 @@ export function refuseToSubscriber(session: Session, row: CommandRow): string | 
 export function refuseByState(row: CommandRow, facts: GateFacts, bits: number): string | null {
   // WATCH: a unit would let time pass in a shard whose records are replayed
   if ((bits & STATE.loading) !== 0 && row.run !== null) return LOADING;
+  // who only asks whether the server is well is told as well
+  if ((bits & DISK_BITS) !== 0 && row.fullName === 'ping') {
+    const refusal = diskRefusal(facts, bits);
+    if (refusal !== null) return refusal;
+  }
   return refuseByFlags(row.flagBits, facts, bits);
 }
 
@@ -68,14 +83,32 @@ export function refuseByState(row: CommandRow, facts: GateFacts, bits: number): 
 export function refuseByFlags(flagBits: number, facts: GateFacts, bits: number): string | null {
   if ((flagBits & FLAG.denyoom) !== 0 && facts.overMemory()) return OOM;
   if (bits === 0) return null;
-  if ((bits & STATE.diskBroken) !== 0 && (flagBits & FLAG.write) !== 0) return MISCONF_DISK + facts.diskErrorText();
+  if ((bits & BUSY_BITS) !== 0 && (flagBits & FLAG.allow_busy) === 0) {
+    return busyError((bits & STATE.functionBusy) !== 0 ? RUNS.function : RUNS.script);
+  }
+  if ((bits & DISK_BITS) !== 0 && (flagBits & FLAG.write) !== 0) {
+    const refusal = diskRefusal(facts, bits);
+    if (refusal !== null) return refusal;
+  }
   if ((bits & STATE.loading) !== 0 && (flagBits & FLAG.loading) === 0) return LOADING;
   if ((bits & STATE.shuttingDown) !== 0 && (flagBits & FLAG.write) !== 0) return SHUTTING_DOWN;
   return null;
 }
 
-/** Must this command wait until CLIENT PAUSE is over? Asked again when a waiting command runs (R3). */
+/** Why writes are refused while the disk fails; null: they are not. */
+function diskRefusal(facts: GateFacts, bits: number): string | null {
+  if ((bits & STATE.diskBroken) !== 0) return MISCONF_DISK + facts.diskErrorText();
+  return facts.stopsWritesAfterFailedSave() ? MISCONF_SNAPSHOT : null;
+}
+
+/**
+ * Must this command wait until CLIENT PAUSE is over, or until a snapshot has given memory back (R8)? Asked again when a waiting command
+ * runs (R3).
+ */
 export function isPaused(flagBits: number, bits: number): boolean {
-  if ((bits & PAUSE_BITS) === 0) return false;
-  return (bits & STATE.pausedAll) !== 0 || (flagBits & (FLAG.write | FLAG.may_replicate)) !== 0;
+  if ((bits & WAIT_BITS) === 0) return false;
+  if ((bits & STATE.pausedAll) !== 0 || (flagBits & FLAG.write) !== 0) return true;
+  if ((flagBits & FLAG.may_replicate) === 0) return false;
+  // a script may write; PUBLISH, which only a pause stops, needs no memory of a snapshot
+  return (bits & STATE.pausedWrites) !== 0 || (flagBits & FLAG.noscript) !== 0;
 }

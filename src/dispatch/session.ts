@@ -2,6 +2,7 @@
  * What a connection is for the commands: its identity and state, and what it may ask of its thread and of the process.
  * Knows no socket: the connection (src/net) gives it a `Peer` to act upon.
  */
+import type { PastGauge } from '../../native-free-shm/past-gauge.ts';
 import type { ClientRecords } from '../admin/client-records.ts';
 import type { CommandStats } from '../admin/command-stats.ts';
 import type { ErrorStats } from '../admin/error-stats.ts';
@@ -17,6 +18,8 @@ import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { PushHub } from '../pubsub/push-hub.ts';
 import type { Listener, PushPeer, Subscriptions } from '../pubsub/push-listener.ts';
 import type { Tracking } from '../pubsub/tracking-clients.ts';
+import type { ScriptRuntime } from '../scripting/script-runtime.ts';
+import type { BlockedClients, BlockedCommand } from './blocked-clients.ts';
 import { Transaction } from './transaction.ts';
 import type { SplicedReply } from './transactions.ts';
 import type { WatchedKey, Watches } from './watches.ts';
@@ -40,6 +43,8 @@ export interface Control {
   /** The real path of a folder, relative ones taken from `base`; null if there is none. */
   directory(base: string, path: string): string | null;
   log(text: string): void;
+  /** Ends the script that a thread runs, wherever it computes. */
+  stopScript(thread: number): void;
   /** CONFIG REWRITE: null, or the error. */
   rewriteConfig(): string | null;
   /** After CONFIG SET changed these settings; null, or why the change could not be carried out. */
@@ -72,7 +77,10 @@ export interface ServerContext {
   readonly journals: readonly Journal[];
   /** Words of SAVE. */
   readonly saves: Float64Array;
+  readonly scripting: ScriptRuntime;
+  readonly pastGauge: PastGauge;
   readonly watches: Watches;
+  readonly blocked: BlockedClients;
   readonly shards: number;
   readonly workers: number;
   readonly databases: number;
@@ -94,8 +102,12 @@ export interface ServerContext {
   /** How far the load is: its begin in unix ms, bytes of files in all, bytes replayed. */
   loadProgress(): { beganMs: number; totalBytes: number; loadedBytes: number };
   diskBroken(): boolean;
+  /** Syncs of the journal that took longer than 2 s. */
+  delayedSyncs(): number;
   /** What CLIENT PAUSE says now; a plain read. */
   pauseState(): PauseState;
+  /** A clock that does not jump, in ms. */
+  steadyMs(): number;
   /** Wall clock in microseconds and milliseconds. */
   clockMicros(): number;
   nowMs(): number;
@@ -107,6 +119,8 @@ export interface ServerContext {
 export interface Peer extends PushPeer {
   /** Continues after a parked command was answered; `replyBytes` is that answer. */
   complete(replyBytes: Buffer): void;
+  /** A parked command waits in blocking now: the end of the connection must be noticed while it does. */
+  waits(): void;
   close(): void;
 }
 
@@ -149,6 +163,8 @@ export class Session implements Listener {
   multi: Transaction | null = null;
   /** EXEC runs the queued commands. */
   isExecuting = false;
+  /** The command with which it waits (BLPOP and its kin). */
+  blocked: BlockedCommand | null = null;
   /** The reply of an EXEC, while answers from other threads are missing in it. */
   spliced: SplicedReply | null = null;
   /** Settings that the running EXEC has changed: what that has to bring about may need all latches, so it comes after its end. */
@@ -168,6 +184,12 @@ export class Session implements Listener {
     const { tracking } = this;
     if (tracking === null || tracking.broadcast) return false;
     return tracking.optIn ? tracking.caching === true : tracking.caching !== false;
+  }
+
+  /** It waits in a blocking command, and nobody has served it: no reply is under way that pushes could overtake. */
+  get waitsUnserved(): boolean {
+    const { blocked, server, record } = this;
+    return blocked !== null && server.clients.claimTicket(record) === blocked.ticket;
   }
 
   park(): void {
@@ -209,6 +231,7 @@ export class Session implements Listener {
   leave(): void {
     this.endMulti();
     this.server.watches.end(this);
+    this.server.blocked.leave(this);
   }
 
   /** RESET: the state of a fresh connection. */

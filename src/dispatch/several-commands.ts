@@ -12,7 +12,7 @@
 import { type CommandRow, REACH } from '../commands/command-table.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { SHARD, SHARD_F64 } from '../shard/world.ts';
+import { INTEREST, SHARD, SHARD_F64 } from '../shard/world.ts';
 import { BUSY, DONE, type Executor, GATE, OUT_OF_ROOM, routeError, SEVERAL_SHARDS } from './executor.ts';
 import type { Unit } from './unit.ts';
 
@@ -51,8 +51,9 @@ export class SeveralCommands {
 
   /** The unit will also run this command. What cannot be told before it runs collects every shard. */
   collect(row: CommandRow, args: Args): void {
-    if (row.run === null) return;
-    if (row.reach !== REACH.keys) {
+    // where a script goes is known when it is there, and EXEC cannot be taken back
+    if (row.run === null && !row.isScript) return;
+    if (row.reach !== REACH.keys || row.isScript) {
       this.latchedMark.fill(1);
       return;
     }
@@ -80,9 +81,15 @@ export class SeveralCommands {
     }
     if (waits ? !executor.acquireWaiting(turn) : !executor.acquire()) return BUSY;
     if (!executor.stateHolds()) return GATE;
+    for (let i = 0; i < count; i++) if (this.isSettling(latched[i])) return executor.giveWay();
     this.latchedCount = count;
     this.beginUnit(reply);
     return DONE;
+  }
+
+  /** Waiters have to be served there before anything else runs (R10). */
+  private isSettling(shard: number): boolean {
+    return (this.unit.headerWords[shard][SHARD.interest] & INTEREST.settling) !== 0;
   }
 
   private beginUnit(reply: ReplyWriter): void {
@@ -146,6 +153,7 @@ export class SeveralCommands {
       latched[this.latchedCount++] = shard;
       latchedMark[shard] = 1;
       if (this.executor.f64s[shard][NEWEST_MS] > this.unit.nowMs) return this.giveBackFrom(before);
+      if (this.isSettling(shard)) return this.giveBackFrom(before);
     }
     const clock = this.executor.clock24(this.unit.nowMs);
     for (let i = before; i < this.latchedCount; i++) {

@@ -18,6 +18,7 @@ export class Transaction {
   private flagBits = 0;
   /** Some queued command may not run while data is loaded. */
   private deniesLoading = false;
+  private runsScripts = false;
 
   /** Queues a command; the arguments must be the caller's to give. */
   queue(row: CommandRow, args: Args): void {
@@ -25,6 +26,7 @@ export class Transaction {
     this.args.push(args);
     this.bytes += args.buf.length + QUEUED_BYTES;
     this.flagBits |= row.flagBits;
+    if (row.isScript) this.runsScripts = true;
     if ((row.flagBits & FLAG.loading) === 0) this.deniesLoading = true;
   }
 
@@ -33,7 +35,7 @@ export class Transaction {
   }
 
   get writes(): boolean {
-    return (this.flagBits & FLAG.write) !== 0;
+    return this.runsScripts || (this.flagBits & FLAG.write) !== 0;
   }
 
   /** The flags by which the gate judges EXEC: its own and those of what it will run. */

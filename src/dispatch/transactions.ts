@@ -15,6 +15,7 @@ import type { ReplyWriter } from '../resp/reply-writer.ts';
 import type { CommandTiming } from './command-timing.ts';
 import { DONE, type Executor } from './executor.ts';
 import { feedMonitors } from './monitor-feed.ts';
+import type { Scripts } from './scripts.ts';
 import type { ServerContext, Session } from './session.ts';
 import { SeveralCommands } from './several-commands.ts';
 import type { Transaction } from './transaction.ts';
@@ -68,7 +69,9 @@ export class SplicedReply {
 export class Transactions {
   private readonly server: ServerContext;
   private readonly executor: Executor;
-  private readonly several: SeveralCommands;
+  readonly several: SeveralCommands;
+  /** Who runs scripts; set when it is made. */
+  scripts: Scripts | null = null;
   private readonly reply: ReplyWriter;
   private readonly timing: CommandTiming;
   private readonly counters: Float64Array;
@@ -161,7 +164,9 @@ export class Transactions {
     this.counters[COUNTER.commandsProcessed]++;
     const { log } = this.server.pushes;
     if (log.anyMonitor) feedMonitors(log, session, row, args);
-    if (row.session !== null) {
+    if (row.isScript) {
+      this.scripts!.runInside(session, row, args, reply);
+    } else if (row.session !== null) {
       row.session(session, args, reply);
     } else if (several.runNested(row, args, reply, session.db, session.noTouch) !== DONE) {
       throw new Error(`${row.fullName} reached for a shard that EXEC did not collect`);

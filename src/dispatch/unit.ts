@@ -15,9 +15,13 @@ import { payloadOf } from '../keyspace/rdb-payload.ts';
 import type { ReadTracking } from '../pubsub/read-tracking.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { PAUSE_BITS, PROCESS, SHARD } from '../shard/world.ts';
+import type { ScriptRuntime } from '../scripting/script-runtime.ts';
+import { ANY_RULES, rulesText } from '../shard/rules-text.ts';
+import { PROCESS, SHARD, WAIT_BITS } from '../shard/world.ts';
 import { type ChangeListeners, ChangeNotes } from './change-notes.ts';
+import { DurabilityRules } from './durability-rules.ts';
 import { LargeValues } from './large-values.ts';
+import { RuledEffects } from './ruled-effects.ts';
 import type { Session } from './session.ts';
 
 /** Takes the arguments of one effect; the journal of the shard, or nothing where there is no journal. */
@@ -31,6 +35,7 @@ export interface EffectRecorder {
 // constants of this module are immediates in compiled code
 const HITS = COUNTER.keyspaceHits;
 const MISSES = COUNTER.keyspaceMisses;
+const DURABILITY_RULES = PROCESS.durabilityRules;
 
 const NO_JOURNAL: EffectRecorder = { arg() {}, argText() {}, argNumber() {}, argBig() {} };
 
@@ -57,12 +62,16 @@ export class Unit {
   writes = false;
   /** The unit has more than one command: its records are one transaction. */
   several = false;
+  /** Scripts and functions of this thread; null: there are none (tests of other things). */
+  scripting: ScriptRuntime | null = null;
   /** Whose command it is, for commands that run on their client's own thread only (CommandSpec.atHome). */
   session: Session | null = null;
   /** A blocking command may park its client; false inside units of several commands. */
   mayBlock = true;
+  /** What runs is the command of a client that waited; it may look at the keys of held shards only. */
+  serving = false;
   /** Values whose bytes move outside the latch. */
-  readonly large = new LargeValues();
+  large = new LargeValues();
   /** Process words, where clients can be paused. */
   process: Int32Array | null = null;
   /** Int32 words of the shard headers, where somebody may listen. */
@@ -77,6 +86,14 @@ export class Unit {
   readonly notes = new ChangeNotes();
   /** proto-max-bulk-len: the longest string, in bytes. */
   maxBulkBytes = 0;
+
+  /** Durability by key (R21), as they are in force for this unit; null: there are no rules. */
+  rules: DurabilityRules | null = null;
+  private rulesWord = 0;
+  private readonly ruled: RuledEffects = new RuledEffects({
+    record: (ks, db, argc) => this.record(ks, db, argc),
+    value: (ks, db, buf, start, end) => this.effectKey(ks, db, ks.hasher.hash(buf, start, end), buf, start, end),
+  });
 
   /** By argument index: hash and shard of the keys. */
   hashes = new Int32Array(64);
@@ -136,6 +153,18 @@ export class Unit {
     this.explicit = false;
     this.partCount = 0;
     this.listening = this.listeners === null ? 0 : this.interest();
+    if (this.process !== null && this.process[DURABILITY_RULES] !== this.rulesWord) this.readRules(this.process);
+  }
+
+  private readRules(process: Int32Array): void {
+    this.rulesWord = process[DURABILITY_RULES];
+    const anyRules = this.journalled && (this.rulesWord & ANY_RULES) !== 0;
+    this.rules = anyRules ? new DurabilityRules(rulesText(process)) : null;
+  }
+
+  /** Is this key of a held shard journalled, if its shard is? */
+  private isRuledOut(db: number, buf: Buffer, start: number, end: number): boolean {
+    return this.rules?.isNone(db, buf, start, end) ?? false;
   }
 
   /** Who listens to the held shards (R10, R11, R12); under their latches. */
@@ -228,10 +257,10 @@ export class Unit {
    * journal cannot follow or clients are paused; the entry is as good as absent.
    */
   expireNow(ks: Keyspace, db: number, h: number): boolean {
-    if (!this.writes && this.process !== null && (this.process[PROCESS.state] & PAUSE_BITS) !== 0) return false;
+    if (!this.writes && this.process !== null && (this.process[PROCESS.state] & WAIT_BITS) !== 0) return false;
     ks.key(h);
     const journal = this.journals[ks.shard];
-    if (this.journalled && journal.enabled) {
+    if (this.journalled && journal.enabled && !this.isRuledOut(db, ks.kBuf, ks.kStart, ks.kEnd)) {
       // a write has waited for the journal at the gate, and must not find the entry in its way
       if (!this.writes && journal.backlogFull()) return false;
       this.openPart(journal);
@@ -255,9 +284,10 @@ export class Unit {
    */
   expireFields(ks: Keyspace, db: number, most: number): number {
     const journal = this.journals[ks.shard];
-    const isRecorded = this.journalled && journal.enabled;
-    if (isRecorded && !this.writes && journal.backlogFull()) return 0;
     const h = ks.fieldDeadlines.firstEntry(db);
+    ks.key(h);
+    const isRecorded = this.journalled && journal.enabled && !this.isRuledOut(db, ks.kBuf, ks.kStart, ks.kEnd);
+    if (isRecorded && !this.writes && journal.backlogFull()) return 0;
     const { hashes } = ks.values;
     hashes.open(ks.structure(h), ks.encodingOf(h), this.nowMs);
     hashes.collectLapsed(most, this.lapsed);
@@ -333,8 +363,13 @@ export class Unit {
 
   effectIn(ks: Keyspace, db: number, argc: number): EffectRecorder {
     this.explicit = true;
+    if (!this.journalled || !this.journals[ks.shard].enabled) return NO_JOURNAL;
+    if (this.rules?.hasNone) return this.ruled.begin(this.rules, ks, db, argc);
+    return this.record(ks, db, argc);
+  }
+
+  private record(ks: Keyspace, db: number, argc: number): EffectRecorder {
     const journal = this.journals[ks.shard];
-    if (!this.journalled || !journal.enabled) return NO_JOURNAL;
     this.openPart(journal);
     journal.command(db, argc);
     return journal;
@@ -352,27 +387,28 @@ export class Unit {
    * what was made out of keys of other shards (R16).
    */
   effectValue(arg: number, db: number = this.db): void {
-    const { args } = this;
-    const ks = this.spaces[this.shardOfArg[arg]];
-    const { buf, starts, ends } = args;
-    const h = ks.find(db, this.hashes[arg], buf, starts[arg], ends[arg]);
+    const { buf, starts, ends } = this.args;
+    this.effectKey(this.spaces[this.shardOfArg[arg]], db, this.hashes[arg], buf, starts[arg], ends[arg]);
+  }
+
+  private effectKey(ks: Keyspace, db: number, hash: number, buf: Buffer, start: number, end: number): void {
+    const h = ks.find(db, hash, buf, start, end);
     if (h === 0) {
       const effect = this.effectIn(ks, db, 2);
       effect.argText('DEL');
-      effect.arg(args.buf, args.starts[arg], args.ends[arg]);
+      effect.arg(buf, start, end);
     } else if (ks.typeOf(h) === TYPE_STRING) {
-      this.effectString(ks, db, arg, h);
+      this.effectString(ks, db, h, buf, start, end);
     } else {
-      this.effectStructure(ks, db, arg, h);
+      this.effectStructure(ks, db, h, buf, start, end);
     }
   }
 
-  private effectString(ks: Keyspace, db: number, arg: number, h: number): void {
-    const { args } = this;
+  private effectString(ks: Keyspace, db: number, h: number, buf: Buffer, start: number, end: number): void {
     const deadline = ks.deadlineOf(h);
     const effect = this.effectIn(ks, db, deadline === NO_DEADLINE ? 3 : 5);
     effect.argText('SET');
-    effect.arg(args.buf, args.starts[arg], args.ends[arg]);
+    effect.arg(buf, start, end);
     ks.value(h);
     effect.arg(ks.vBuf, ks.vStart, ks.vEnd);
     if (deadline === NO_DEADLINE) return;
@@ -380,13 +416,12 @@ export class Unit {
     effect.argNumber(deadline);
   }
 
-  private effectStructure(ks: Keyspace, db: number, arg: number, h: number): void {
-    const { args } = this;
+  private effectStructure(ks: Keyspace, db: number, h: number, buf: Buffer, start: number, end: number): void {
     const deadline = ks.deadlineOf(h);
     const effect = this.effectIn(ks, db, deadline === NO_DEADLINE ? 5 : 6);
     if (effect === NO_JOURNAL) return;
     effect.argText('RESTORE');
-    effect.arg(args.buf, args.starts[arg], args.ends[arg]);
+    effect.arg(buf, start, end);
     effect.argNumber(Math.max(deadline, 0));
     const payload = payloadOf(ks, h, false);
     effect.arg(payload.buf, 0, payload.pos);
@@ -419,6 +454,7 @@ export class Unit {
   settle(row: CommandRow | null): void {
     this.counters[COUNTER.changes] += this.dirty;
     if (this.dirty > 0 && !this.explicit && row !== null) this.verbatim(row);
+    if (this.rules !== null) this.ruled.settle();
   }
 
   /** The running command has named effects: they are staged. */
@@ -433,6 +469,14 @@ export class Unit {
     this.noTouch = noTouch;
     this.dirty = 0;
     this.explicit = false;
+  }
+
+  /** Forgets what is staged and noted: the unit has taken back its changes. */
+  forget(): void {
+    this.partCount = 0;
+    this.dirty = 0;
+    this.explicit = false;
+    this.notes.clear();
   }
 
   /** Makes all that is staged visible, as one transaction. False: nothing was. */
@@ -453,8 +497,9 @@ export class Unit {
     const journal = this.journals[this.held[0]];
     if (!this.journalled || !journal.enabled) return;
     if (this.heldCount !== 1) throw new Error(`${row.fullName} changed several shards without naming its effects`);
-    this.openPart(journal);
     const args = this.args;
+    if (this.rules?.hasNone && this.ruled.replaces(this.rules, row, args, this.spaces[this.held[0]], this.db)) return;
+    this.openPart(journal);
     if (args.frameStart >= 0) {
       journal.verbatim(this.db, args.buf, args.frameStart, args.frameEnd);
       return;

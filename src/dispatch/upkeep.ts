@@ -5,7 +5,7 @@
 import type { Latch } from '../../native-free-shm/latch.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { PAUSE_BITS, PROCESS, SHARD_F64, type ShardHeader, STATE } from '../shard/world.ts';
+import { INTEREST, PROCESS, SHARD, SHARD_F64, type ShardHeader, STATE, WAIT_BITS } from '../shard/world.ts';
 import type { Unit } from './unit.ts';
 
 /** Entries removed, or buckets walked, while the latch is held once. */
@@ -74,12 +74,18 @@ export class Upkeep {
     if ((this.process[PROCESS.state] & STATE.loading) !== 0) return false;
     const latch = this.latches[shard];
     if (!latch.tryAcquire()) return false;
+    // what waiters are to be served with must not expire before
+    if ((this.headers[shard].i32[SHARD.interest] & INTEREST.settling) !== 0) {
+      latch.release();
+      return false;
+    }
     const f64 = this.headers[shard].f64;
     const now = Math.max(nowMs, f64[SHARD_F64.newestMs]);
     f64[SHARD_F64.newestMs] = now;
     const expired = this.expire(shard, now);
     const ks = this.unit.spaces[shard];
-    const freed = ks.freeDropped(STEPS_PER_SLICE);
+    // a snapshot would keep all of it
+    const freed = !ks.arena.capturing() && ks.freeDropped(STEPS_PER_SLICE);
     ks.arena.freeOrphans();
     const rehashed = this.rehash(shard);
     const evicted = this.evictTracked(shard);
@@ -99,7 +105,7 @@ export class Upkeep {
   /** Removes keys and fields whose time has come, earliest first. */
   private expire(shard: number, now: number): boolean {
     const state = this.process[PROCESS.state];
-    if (this.process[PROCESS.expiryPaused] !== 0 || (state & (STATE.loading | PAUSE_BITS)) !== 0) return false;
+    if (this.process[PROCESS.expiryPaused] !== 0 || (state & (STATE.loading | WAIT_BITS)) !== 0) return false;
     const unit = this.unit;
     const ks = unit.spaces[shard];
     unit.held[0] = shard;

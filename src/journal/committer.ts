@@ -2,7 +2,8 @@
  * The journal thread's logic: rounds of capture, drain, sync, publish. One object in the process, driven by workers/journal.ts.
  *
  * Which files a round syncs, with H = captured heads, for each shard that has records behind its last sync:
- *   always      in every round · everysec: once a second · no: never by itself ·
+ *   always      in every round · everysec, and all while durability rules promise something: once a second · no: never by itself ·
+ *   any of them when somebody asks for it ·
  *   any of them as soon as a multi-shard transaction touched it since its last sync, while any shard promises always or everysec
  *
  * Invariant 1: safe positions only come from heads that no transaction straddles. A shard left out of a round has no transaction part
@@ -53,6 +54,8 @@ export class Committer {
   private readonly words: JournalWords[] = [];
   private readonly lanes: SyncLanes;
   private readonly heads: Float64Array;
+  /** By shard: 1 = somebody asked for this round. */
+  private readonly asked: Uint8Array;
   private readonly bits = new BigInt64Array(1);
   private readonly bitsAsFloat = new Float64Array(this.bits.buffer);
   private nextTickMs: number;
@@ -67,6 +70,7 @@ export class Committer {
     this.control = new JournalControl(memory);
     this.lanes = new SyncLanes(memory, parts.files);
     this.heads = new Float64Array(memory.shards);
+    this.asked = new Uint8Array(memory.shards);
     for (let shard = 0; shard < memory.shards; shard++) {
       this.journals.push(new Journal(memory, shard, parts.files));
       this.words.push(new JournalWords(memory, shard));
@@ -112,6 +116,7 @@ export class Committer {
   private roundAlone(due: boolean, all: boolean): boolean {
     this.statistic(SYNC_STATISTIC.rounds, 1);
     this.takeAges();
+    this.takeAsked();
     this.control.captureHeads(this.heads);
     for (let shard = 0; shard < this.journals.length; shard++) if (!this.drainTo(shard)) return false;
     const dirty: number[] = [];
@@ -133,6 +138,14 @@ export class Committer {
     }
   }
 
+  /** Who asks later is served by a later round. */
+  private takeAsked(): void {
+    for (let shard = 0; shard < this.words.length; shard++) {
+      const { i32, asked } = this.words[shard];
+      this.asked[shard] = i32[asked] === 0 ? 0 : Atomics.exchange(i32, asked, 0);
+    }
+  }
+
   /** Sees that the file has everything before the captured head. Another drainer is waited for: it is inside one write. */
   private drainTo(shard: number): boolean {
     const journal = this.journals[shard];
@@ -147,6 +160,7 @@ export class Committer {
   }
 
   private promised(): boolean {
+    if (this.i32[GLOBAL.rulesPromise] !== 0 || this.asked.includes(1)) return true;
     for (const { i32, policy } of this.words) if (i32[policy] >= POLICY.everysec) return true;
     return false;
   }
@@ -160,9 +174,10 @@ export class Committer {
       return false;
     }
     if (words.i32[words.fd] < 0) return false;
-    if (all) return true;
+    if (all || this.asked[shard] !== 0) return true;
     const policy = words.i32[words.policy];
-    if (policy === POLICY.always || (policy === POLICY.everysec && due)) return true;
+    const inSeconds = policy === POLICY.everysec || this.i32[GLOBAL.rulesPromise] !== 0;
+    if (policy === POLICY.always || (inSeconds && due)) return true;
     return promised && words.loadPosition(words.lastPart) >= syncedTo;
   }
 

@@ -74,6 +74,17 @@ export class JournalControl {
     this.requestSync();
   }
 
+  /** The next round syncs this shard too, whatever its policy: before awaitSafe, for who waits for a position of it (R21, WAITAOF). */
+  askFor(shard: number): void {
+    const words = this.words[shard];
+    if (words.i32[words.asked] === 0) Atomics.store(words.i32, words.asked, 1);
+  }
+
+  /** Do durability rules promise that keys of any shard reach stable storage? */
+  setRulesPromise(promise: boolean): void {
+    Atomics.store(this.i32, GLOBAL.rulesPromise, promise ? 1 : 0);
+  }
+
   /**
    * Ends all journals; the caller holds all latches. What is published is written, synced and safe, the files are closed, the policies
    * are `none`. False: the disk refused, nothing is closed.
@@ -98,15 +109,14 @@ export class JournalControl {
   }
 
   /**
-   * Has all journals go on in other files from their heads on; the caller holds all latches. What is published is written and
-   * synced to the old files first. `begin` makes a shard's new file, open, for records from `position` on; `named` gives the new
-   * files their place in the manifests. Returns the heads and the old file numbers, which are the caller's to close; null: the disk
-   * refused and nothing has changed. While it runs no safe position moves; call `endRotation` when the new files are on stable
-   * storage under their names.
+   * Has all journals go on in other files from their heads on; the caller holds all latches. What is published is written to the old
+   * files first, but not synced. `begin` makes a shard's new file, open, for records from `position` on; `named` gives the new
+   * files their place in the manifests. Returns the heads and the old file numbers, which are the caller's to sync and to close; null:
+   * the disk refused and nothing has changed. No safe position moves until the caller says `endRotation`: when old and new files are
+   * on stable storage, the latter under their names.
    */
   rotateJournals(
     journals: readonly Journal[],
-    files: Files,
     begin: (shard: number, position: number) => RotatedFile,
     named: () => void,
   ): { heads: number[]; oldFds: number[] } | null {
@@ -119,7 +129,7 @@ export class JournalControl {
       }
     }
     while (Atomics.compareExchange(this.i32, GLOBAL.round, 0, 1) !== 0) this.nap();
-    if (this.state !== 0 || !this.words.every((words, shard) => this.syncNow(words, shard, files))) {
+    if (this.state !== 0) {
       giveBack(this.i32, GLOBAL.round);
       return null;
     }
@@ -136,10 +146,23 @@ export class JournalControl {
     return { heads, oldFds };
   }
 
-  /** After rotateJournals: safe positions may move again. */
-  endRotation(): void {
+  /**
+   * After rotateJournals: safe positions may move again. `heads`, where everything before them is on stable storage, become safe: no
+   * transaction straddles them. Null: a sync failed, and was reported.
+   */
+  endRotation(heads: readonly number[] | null): void {
+    heads?.forEach((head, shard) => {
+      const words = this.words[shard];
+      words.storePosition(words.synced, head);
+      words.storePosition(words.safe, head);
+    });
     giveBack(this.i32, GLOBAL.round);
     this.requestSync();
+  }
+
+  /** Syncs the file of a shard, whose latch is held. False: the disk refused, and was reported. No safe position moves. */
+  syncFile(shard: number, files: Files): boolean {
+    return this.state === 0 && this.syncNow(this.words[shard], shard, files);
   }
 
   private syncNow(words: JournalWords, shard: number, files: Files): boolean {

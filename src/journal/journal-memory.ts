@@ -47,6 +47,8 @@ export const GLOBAL = {
   napping: 50,
   /** 1: the journal thread is in a round, or a journal is being opened or closed. Taken by compare-exchange. */
   round: 51,
+  /** 1: durability rules promise stable storage for keys of any shard (R21). */
+  rulesPromise: 52,
   /** Doorbell of the journal thread, see native-free-shm/doorbell.ts. */
   bell: 80,
   /** Float64 index of the statistics below. */
@@ -103,6 +105,8 @@ const SHARD_BYTE = {
   syncingSince: 208,
   // facts that change rarely
   policy: 256,
+  // 1: somebody waits for a safe position of this shard, whatever its policy; taken by the journal thread
+  asked: 320,
 } as const;
 
 /** Multi-shard parts per shard that may be published and not yet drained. */
@@ -191,6 +195,7 @@ export class JournalWords {
   readonly partTail: number;
   readonly writeError: number;
   readonly policy: number;
+  readonly asked: number;
   readonly blockTable: number;
   readonly freeBlocks: number;
   // Float64
@@ -229,6 +234,7 @@ export class JournalWords {
     this.partTail = word(SHARD_BYTE.partTail);
     this.writeError = word(SHARD_BYTE.writeError);
     this.policy = word(SHARD_BYTE.policy);
+    this.asked = word(SHARD_BYTE.asked);
     this.blockTable = word(DATA_OFFSET + PART_RING * PART_WORDS * 8);
     this.freeBlocks = this.blockTable + memory.blocks;
     this.head = long(SHARD_BYTE.head);

@@ -17,7 +17,15 @@
 import { errnoText, type Files } from '../env/files.ts';
 import { writeDecimal } from './decimal.ts';
 import { JournalDrain } from './journal-drain.ts';
-import { GLOBAL, type JournalMemory, JournalWords, PART_RING, PART_WORDS, POLICY } from './journal-memory.ts';
+import {
+  GLOBAL,
+  type JournalMemory,
+  JournalWords,
+  PART_RING,
+  PART_WORDS,
+  POLICY,
+  type Policy,
+} from './journal-memory.ts';
 
 const CR = 13;
 const LF = 10;
@@ -94,6 +102,11 @@ export class Journal {
   /** False where the shard is not journalled (`none`, or appendonly off). */
   get enabled(): boolean {
     return this.i32[this.words.policy] !== POLICY.none;
+  }
+
+  /** The shard's policy. */
+  get policy(): Policy {
+    return this.i32[this.words.policy] as Policy;
   }
 
   // ---- under the latch -------------------------------------------------------------------------------------------

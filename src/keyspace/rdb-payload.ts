@@ -24,9 +24,13 @@ function writerOf(ks: Keyspace): RdbValueWriter {
   return writer;
 }
 
-/** The payload of entry `h`: out.buf[0, out.pos), valid until the next one is made. `packs`: long strings are compressed. */
-export function payloadOf(ks: Keyspace, h: number, packs: boolean): RdbWriter {
+/**
+ * The payload of entry `h`: out.buf[0, out.pos), valid until the next one is made. `packs`: long strings are compressed; `isForUs`:
+ * nobody else will read it.
+ */
+export function payloadOf(ks: Keyspace, h: number, packs: boolean, isForUs = false): RdbWriter {
   const writer = writerOf(ks);
+  writer.isForUs = isForUs;
   out.clear();
   out.packs = packs;
   writer.entry(h);

@@ -2,12 +2,13 @@
 import { isSoundCompactList } from '../datatypes/compact-element.ts';
 import { DamagedRdbError, type RdbReader } from '../datatypes/rdb-reader.ts';
 import { StreamId } from '../datatypes/stream-id.ts';
+import { entriesUpTo } from '../datatypes/stream-lag.ts';
+import { isSoundStreamNode } from '../datatypes/stream-node-check.ts';
 import { STREAM_LAST_ID, STREAM_MAX_DELETED_ID } from '../datatypes/stream-value.ts';
 import type { Keyspace } from './keyspace.ts';
 import { RDB_TYPE } from './rdb-types.ts';
 
 const ID_BYTES = 16;
-const UNKNOWN = -1n;
 
 /** Makes room in the shard, or throws. */
 type Room = (bytes: number) => void;
@@ -72,6 +73,7 @@ class StreamRead {
     from.heldString();
     const { sBuf, sStart, sEnd } = from;
     if (!isSoundCompactList(sBuf, sStart, sEnd)) throw new DamagedRdbError('damaged listpack');
+    if (!isSoundStreamNode(sBuf, sStart)) throw new DamagedRdbError('a stream node is damaged');
     this.room((sEnd - sStart) * 2);
     if (!this.ks.values.streams.addNode(root, this.id, sBuf, sStart, sEnd))
       throw new DamagedRdbError('a stream node is damaged or out of order');
@@ -113,7 +115,9 @@ class StreamRead {
     const table = streams.openGroups(root);
     if (groups.findGroup(table, name, 0, name.length) !== 0) throw new DamagedRdbError('a group stands twice');
     this.idNumbers();
-    const read = this.rdbType === RDB_TYPE.streamListpacks ? UNKNOWN : BigInt.asIntN(64, from.bigLength());
+    // before 7.0 nobody counted what a group had read
+    const isOld = this.rdbType === RDB_TYPE.streamListpacks;
+    const read = isOld ? entriesUpTo(streams, root, this.id) : BigInt.asIntN(64, from.bigLength());
     const group = groups.createGroup(table, name, 0, name.length, this.id, read);
     const pending = new Map<string, { deliveredMs: number; times: number }>();
     for (let left = from.length(); left > 0; left--) {

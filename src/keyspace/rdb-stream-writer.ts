@@ -1,9 +1,10 @@
-/** Writes streams in the form of RDB files (Redis 7.0), through a view of their blocks, in steps of some nodes. */
+/** Writes streams in the form of RDB files (Redis 7.0, or 7.2), through a view of their blocks, in steps of some nodes. */
 import type { BlockView } from '../../native-free-shm/block-view.ts';
 import { TableWalk } from '../../native-free-shm/table-walk.ts';
 import { TreeWalk } from '../../native-free-shm/tree-walk.ts';
 import type { RdbWriter } from '../datatypes/rdb-writer.ts';
 import {
+  CONSUMER_ACTIVE_F64,
   CONSUMER_NAME_AT,
   CONSUMER_OWN,
   CONSUMER_SEEN_F64,
@@ -39,6 +40,7 @@ export class RdbStreamWriter {
   private readonly consumers: TableWalk;
   private readonly id = Buffer.alloc(ID_BYTES);
   private root = 0;
+  private withActive = false;
 
   constructor(blocks: BlockView, out: RdbWriter) {
     this.blocks = blocks;
@@ -48,8 +50,10 @@ export class RdbStreamWriter {
     this.consumers = new TableWalk(blocks.another());
   }
 
-  begin(root: number): void {
+  /** `withActive`: in the form of 7.2, which also tells when consumers got something last. */
+  begin(root: number, withActive: boolean): void {
     this.root = root;
+    this.withActive = withActive;
     this.blocks.open(root);
     this.tree.start(this.word(STREAM_NODES));
     this.out.length(this.tree.count);
@@ -129,6 +133,7 @@ export class RdbStreamWriter {
       blocks.open(consumer);
       this.name(CONSUMER_NAME_AT);
       out.millis(blocks.view.getFloat64(blocks.byte + CONSUMER_SEEN_F64 * 8, true));
+      if (this.withActive) out.millis(blocks.view.getFloat64(blocks.byte + CONSUMER_ACTIVE_F64 * 8, true));
       this.pending(this.word(CONSUMER_OWN), false);
     }
   }

@@ -56,6 +56,8 @@ export class RdbValueWriter {
   encoding = 0;
   deadline = NO_DEADLINE;
   clock = 0;
+  /** Nobody else reads what is written: forms that Redis 7.0 does not know may be used. */
+  isForUs = false;
   private readonly blocks: BlockView;
   private readonly listSet: RdbListSetWriter;
   private readonly stream: RdbStreamWriter;
@@ -99,7 +101,7 @@ export class RdbValueWriter {
       case TYPE_STRING:
         return RDB_TYPE.string;
       case TYPE_STREAM:
-        return RDB_TYPE.streamListpacks2;
+        return this.isForUs ? RDB_TYPE.streamListpacks3 : RDB_TYPE.streamListpacks2;
       case TYPE_LIST:
         return RDB_TYPE.listQuicklist2;
       case TYPE_SET:
@@ -121,7 +123,7 @@ export class RdbValueWriter {
         return this.string();
       case TYPE_STREAM:
         this.mode = MODE.stream;
-        return this.stream.begin(this.word);
+        return this.stream.begin(this.word, this.isForUs);
       case TYPE_LIST:
         if (this.listSet.beginList(this.word, this.encoding)) this.mode = MODE.list;
         return;

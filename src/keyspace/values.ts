@@ -59,9 +59,10 @@ export class Values {
   /** Frees a structure that no key names any more: a small one at once, a large one in steps by `freeStep`. */
   drop(type: number, root: number, encoding: number): void {
     const kind = this.kind(type);
-    if (kind.freeEffort(root, encoding) <= FREED_AT_ONCE_BLOCKS || !this.arena.reserve(NODE_BYTES)) {
-      while (kind.releaseStep(root, encoding, FREED_AT_ONCE_BLOCKS));
-      return;
+    const isSmall = kind.freeEffort(root, encoding) <= FREED_AT_ONCE_BLOCKS;
+    // in a full shard the first blocks that go make room for the note of the others
+    while (isSmall || !this.arena.reserve(NODE_BYTES)) {
+      if (!kind.releaseStep(root, encoding, FREED_AT_ONCE_BLOCKS)) return;
     }
     const node = this.arena.allocate(NODE_BYTES);
     const i32 = this.arena.i32[node >>> 26];

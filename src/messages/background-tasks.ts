@@ -17,14 +17,35 @@ export interface SaveTask {
   /** Thread number of the pool's thread. */
   thread: number;
   files: readonly SaveFile[];
+  /** See save-state.ts: how it goes, and whether it is to end. */
+  saves: SharedArrayBuffer;
   /** By shard and database: table root and keys with a deadline at the moment of the cut. */
   roots: readonly (readonly number[])[];
   deadlines: readonly (readonly number[])[];
+  /** Durability rules: keys with `none` are left out. '' for a file that is to hold everything. */
+  rules: string;
+  /** Codes of the libraries of functions at the cut (latin1); they stand in the file that has shard 0. */
+  libraries: readonly string[];
   packs: boolean;
   withChecksum: boolean;
   /** Names and values of the aux fields. */
   aux: readonly (readonly [string, string])[];
 }
+
+/** Syncs open files, then folders. */
+export interface SyncTask {
+  fds: readonly number[];
+  folders: readonly string[];
+}
+
+/** What became of it; `errno` 0 = it succeeded, else `fd` failed (-1: a folder). */
+export interface SyncResult {
+  errno: number;
+  fd: number;
+}
+
+/** Problem of a task that was asked to end. */
+export const STOPPED = 'it was stopped';
 
 /** What became of a task; `problem` '' = it succeeded. */
 export interface SaveResult {

@@ -3,17 +3,23 @@
  *
  *   FORWARD   u32 request | u32 row | u32 db | u32 flags (bits 0..1 RESP version, bit 2 no-touch, bit 3 tracked reads) | u32 argc | i32 client record | u32 lengths[argc] | bytes
  *   REPLY     u32 request | u32 count, bit 31: the command changed something | u32 shards[count] | reply bytes as they go to the client
+ *   SERVED    f64 session id | i32 ticket | u32 kind | i32 shard whose request was dropped, -1: none | u32 count, bit 31 as above | u32 shards[count] | reply bytes
  *
- * The shards of a REPLY are those whose effects it shows: it leaves when their journals are as safe as their policies ask (R13).
+ * A SERVED ends the waiting of a client (R10): its claim word was taken by whoever sends this. `kind` says how, see SERVED_KIND.
+ *
+ * The shards of a REPLY or a SERVED are those whose effects it shows: it leaves when their journals are as safe as their policies ask (R13).
  *
  * `request` names the waiting connection on the side that forwarded; the answering side sends it back unchanged.
  */
 import { Args } from '../resp/args.ts';
 
-export const MESSAGE = { forward: 1, reply: 2 } as const;
+export const MESSAGE = { forward: 1, reply: 2, served: 3 } as const;
+/** How a waiting ended: with a reply, as if by its timeout, or with an error, the last two by CLIENT UNBLOCK. */
+export const SERVED_KIND = { reply: 0, timeout: 1, error: 2 } as const;
 
 const FORWARD_HEADER_BYTES = 24;
 const REPLY_HEADER_BYTES = 8;
+const SERVED_HEADER_BYTES = 24;
 const NO_TOUCH = 4;
 const TRACKS = 8;
 const WROTE = 1 << 31;
@@ -130,4 +136,49 @@ export function encodeReply(
   for (let i = 0; i < shardCount; i++) out.writeUInt32LE(shards[i], REPLY_HEADER_BYTES + i * 4);
   reply.copy(out, REPLY_HEADER_BYTES + shardCount * 4, start, end);
   return out;
+}
+
+/** A SERVED, on either side. */
+export interface Served {
+  /** The worker that has the client; not part of the message. */
+  worker: number;
+  sessionId: number;
+  ticket: number;
+  /** A SERVED_KIND. */
+  kind: number;
+  /** The shard whose request was dropped by the one who served, -1: none. */
+  droppedShard: number;
+  wrote: boolean;
+  shards: readonly number[];
+  reply: Buffer;
+}
+
+export function encodeServed(served: Served): Buffer {
+  const { shards, reply } = served;
+  const out = Buffer.allocUnsafe(SERVED_HEADER_BYTES + shards.length * 4 + reply.length);
+  out.writeDoubleLE(served.sessionId, 0);
+  out.writeInt32LE(served.ticket, 8);
+  out.writeUInt32LE(served.kind, 12);
+  out.writeInt32LE(served.droppedShard, 16);
+  out.writeUInt32LE((served.wrote ? shards.length | WROTE : shards.length) >>> 0, 20);
+  for (let i = 0; i < shards.length; i++) out.writeUInt32LE(shards[i], SERVED_HEADER_BYTES + i * 4);
+  reply.copy(out, SERVED_HEADER_BYTES + shards.length * 4);
+  return out;
+}
+
+/** Decodes a SERVED out of buf[start, end); the reply is copied, because the ring's room is given back at once. */
+export function decodeServed(worker: number, buf: Buffer, start: number, end: number): Served {
+  const counted = buf.readUInt32LE(start + 20);
+  const count = (counted & ~WROTE) >>> 0;
+  const shards = Array.from({ length: count }, (_, i) => buf.readUInt32LE(start + SERVED_HEADER_BYTES + i * 4));
+  return {
+    worker,
+    sessionId: buf.readDoubleLE(start),
+    ticket: buf.readInt32LE(start + 8),
+    kind: buf.readUInt32LE(start + 12),
+    droppedShard: buf.readInt32LE(start + 16),
+    wrote: (counted & WROTE) !== 0,
+    shards,
+    reply: Buffer.from(buf.subarray(start + SERVED_HEADER_BYTES + count * 4, end)),
+  };
 }

@@ -9,9 +9,11 @@ import type { ServerSamplesMemory } from '../admin/server-samples.ts';
 import type { SettingsMemory } from '../admin/settings-store.ts';
 import type { SlowLogMemory } from '../admin/slow-log.ts';
 import type { JournalMemory } from '../journal/journal-memory.ts';
+import type { RdbLoaded } from '../persistence/rdb-load.ts';
 import type { ScanOrder } from '../persistence/recovery.ts';
 import type { ScanResult } from '../persistence/scan.ts';
 import type { PubsubMemory } from '../pubsub/pubsub-memory.ts';
+import type { ScriptStoreMemory } from '../scripting/script-store.ts';
 import type { WorldMemory } from '../shard/world.ts';
 
 /** workerData of every worker. */
@@ -33,6 +35,7 @@ export interface ThreadStart {
   latencyEvents: SharedArrayBuffer;
   slowLog: SlowLogMemory;
   pubsub: PubsubMemory;
+  scripts: ScriptStoreMemory;
   /** See save-state.ts. */
   saves: SharedArrayBuffer;
   /** rings[from][to] between workers. */
@@ -67,7 +70,9 @@ export type ToWorker =
   | { kind: 'scan'; order: ScanOrder }
   | ({ kind: 'replay' } & ReplayRequest)
   /** Loads the worker's own shards out of an RDB file. */
-  | { kind: 'load-rdb'; path: string }
+  | { kind: 'load-rdb'; path: string; keepsExpired: boolean }
+  /** Loads all shards out of records of a Redis server. */
+  | ({ kind: 'load-records' } & RecordsRequest)
   /** Answers a parked session: a whole RESP reply in latin1. */
   | { kind: 'answer'; session: number; reply: string }
   /** May come twice; `now`: replies that wait for the disk are given up. */
@@ -78,7 +83,8 @@ export type FromWorker =
   | { kind: 'ready' }
   | { kind: 'scanned'; result: ScanResult }
   | { kind: 'replayed'; shard: number; commands: number }
-  | { kind: 'rdb-loaded'; keys: number }
+  | { kind: 'rdb-loaded'; loaded: RdbLoaded }
+  | { kind: 'records-loaded'; loaded: RecordsLoaded }
   /** The data is not what it should be: the process must end. */
   | { kind: 'load-failed'; message: string }
   | { kind: 'listening' }
@@ -89,6 +95,10 @@ export type FromWorker =
   /** CLIENT PAUSE until unix ms `endMs`, and its end (`endMs` 0). */
   | { kind: 'pause'; worker: number; session: number; endMs: number; all: boolean }
   | { kind: 'stopped' }
+  /** A thread has made its script engine: storing 1 into words[index] ends what it runs. */
+  | { kind: 'script-engine'; thread: number; words: SharedArrayBuffer; index: number }
+  /** SCRIPT KILL: what this thread runs is to end. */
+  | { kind: 'stop-script'; thread: number }
   | { kind: 'log'; level: LogLevel; text: string };
 
 /** SAVE, BGSAVE, BGSAVE SCHEDULE, BGREWRITEAOF. */
@@ -98,4 +108,23 @@ export type SaveHow = 'save' | 'bgsave' | 'schedule' | 'rewrite';
 export interface ReplayRequest {
   shard: number;
   files: { path: string; end: number }[];
+}
+
+/** Records of a Redis server from byte `from` of a file on. */
+export interface RecordsRequest {
+  path: string;
+  from: number;
+  /** It is the last file: its end may be torn. */
+  mayBeTorn: boolean;
+  /** Setting aof-load-truncated: a torn end is left out. */
+  loadTruncated: boolean;
+}
+
+export interface RecordsLoaded {
+  records: number;
+  /** The file's bytes, and up to where they were loaded: the rest is a torn write. */
+  size: number;
+  loadedTo: number;
+  /** Names of commands whose records were left out, each once. */
+  leftOut: string[];
 }

@@ -6,7 +6,6 @@ import { mkdirSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import type net from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Counters } from '../../native-free-shm/counters.ts';
 import { DOORBELL_WORDS } from '../../native-free-shm/doorbell.ts';
@@ -28,26 +27,28 @@ import { createSlowLog } from '../admin/slow-log.ts';
 import { REDIS_VERSION, SKEIN_VERSION } from '../admin/version.ts';
 import { COMMANDS } from '../commands/command-table.ts';
 import { systemClock } from '../env/clock.ts';
-import { errnoText, systemFiles } from '../env/files.ts';
+import { errnoText } from '../env/files.ts';
 import { random32, randomHex } from '../env/random.ts';
 import type { JournalReport } from '../journal/committer.ts';
-import { Journal } from '../journal/journal.ts';
-import { JournalControl } from '../journal/journal-control.ts';
-import { createJournalMemory, type JournalMemory, POLICY } from '../journal/journal-memory.ts';
-import type { FromWorker, Identity, SaveHow } from '../messages/thread-messages.ts';
+import { createJournalMemory, type JournalMemory } from '../journal/journal-memory.ts';
+import type { FromWorker, Identity } from '../messages/thread-messages.ts';
 import { DamageError } from '../persistence/damage.ts';
 import { DataSetError } from '../persistence/data-set.ts';
 import { LostSafeDataError } from '../persistence/greatest-cut.ts';
 import { TruncatedError } from '../persistence/recovery.ts';
 import { createPubsubMemory } from '../pubsub/pubsub-memory.ts';
+import { createScriptStore } from '../scripting/script-store.ts';
 import { ShardAccess } from '../shard/shard-access.ts';
 import { ACCEPTOR, createWorldMemory, FIRST_WORKER, PROCESS, STATE, type WorldMemory } from '../shard/world.ts';
 import { underAllLatchesSoon } from './all-latches.ts';
 import { DataHome, placeOf } from './data-home.ts';
-import { baseBytes, rewriteJournals } from './journal-rewrite.ts';
+import { baseBytes } from './journal-rewrite.ts';
 import { deny, HandOff, isLoopback, listenTcp, refuseTooMany } from './listener.ts';
 import { moduleUrl } from './module-url.ts';
 import { ClientPause } from './pause-switch.ts';
+import { switchRules } from './rule-switch.ts';
+import { RunningScripts } from './running-scripts.ts';
+import { Saving } from './saving.ts';
 import { Shutdown } from './shutdown.ts';
 import { Snapshots } from './snapshots.ts';
 import { readerWorks } from './socket-adoption.ts';
@@ -59,9 +60,9 @@ const CANNOT_LOAD = 'The data cannot be loaded';
 const GIB = 2 ** 30;
 const RING_BYTES = 1 << 20;
 const SAMPLE_INTERVAL_MS = 100;
+/** A load that is over sooner is one that no client hears of: they wait so long. */
+const PATIENCE_MS = 150;
 /** A latch held so long by one batch without any progress means that its holder will never let go. */
-/** How often a shutdown looks whether the snapshot under way is done. */
-const SAVE_POLL_MS = 20;
 const LATCH_BOUND_MS = 30_000;
 /** A worker whose event loop has not turned for so long gets no new connection (R30). Each of them ticks ten times a second. */
 const STUCK_MS = 500;
@@ -86,7 +87,9 @@ export class Acceptor {
   private servers: net.Server[] = [];
   private readonly shutdown: Shutdown;
   private readonly snapshots: Snapshots;
+  private readonly saving: Saving;
   private readonly clientPause: ClientPause;
+  private readonly runningScripts: RunningScripts;
   private readonly startedMs = systemClock.wallMs();
 
   constructor(loaded: LoadedSettings) {
@@ -125,11 +128,13 @@ export class Acceptor {
       latencyEvents: createLatencyEvents(),
       slowLog: createSlowLog(),
       pubsub: createPubsubMemory(workers, shards),
+      scripts: createScriptStore(),
       saves: createSaveState(this.startedMs),
       rings: Array.from({ length: workers }, (_, from) =>
         Array.from({ length: workers }, (_, to) => createRingMemory(from === to ? 1024 : RING_BYTES)),
       ),
     };
+    this.runningScripts = new RunningScripts(this.memories.scripts);
     this.counters = new Counters(this.memories.counters, COUNTER_NAMES, workers + 1);
     this.counted = this.counters.own(workers);
     this.samples = new ServerSamples(this.memories.samples);
@@ -145,7 +150,8 @@ export class Acceptor {
       journal,
       home,
       supervisor,
-      save: () => this.finalSave(),
+      save: () => this.snapshots.save(() => {}, false),
+      stopSaving: () => this.snapshots.stop(),
       stopListening: () => {
         for (const server of this.servers) server.close();
       },
@@ -158,6 +164,7 @@ export class Acceptor {
       world: this.world,
       thread: this.threads + 1,
       changes: () => this.counters.sum('changes'),
+      libraries: () => this.runningScripts.libraryCodes(),
       aux: () => [
         ['redis-ver', REDIS_VERSION],
         ['redis-bits', '64'],
@@ -166,6 +173,8 @@ export class Acceptor {
         ['aof-base', '0'],
       ],
     });
+    const saves = new Float64Array(this.memories.saves);
+    this.saving = new Saving({ settings, log, access, saves, journal, snapshots: this.snapshots });
     const ringWorkers = (): void => {
       for (let worker = 0; worker < workers; worker++) access.ringWorker(worker);
     };
@@ -180,10 +189,6 @@ export class Acceptor {
   /** Starts everything; returns when connections are accepted. */
   async run(): Promise<void> {
     this.shutdown.watchProcess();
-    this.log.line(
-      'notice',
-      `Skein ${SKEIN_VERSION} (Redis ${REDIS_VERSION}) on Node.js ${process.versions.node} is starting, PID: ${process.pid}`,
-    );
     if (this.loaded.withoutEffect.length > 0) {
       this.log.line('warning', `Settings without effect in this version: ${this.loaded.withoutEffect.join(', ')}`);
     }
@@ -192,15 +197,17 @@ export class Acceptor {
     const staticReader = process.env['SKEIN_READER'] !== 'data' && (await readerWorks());
     if (!staticReader) this.log.line('notice', 'Connections are read through plain data events');
     const port = await this.listen();
+    this.announce();
     await this.startThreads(port, staticReader);
     await this.listenUnix();
-    // from here on clients are served, though with LOADING where they ask for data
     setInterval(() => this.sample(), SAMPLE_INTERVAL_MS);
-    this.accepting = true;
-    for (const socket of this.early.splice(0)) this.accept(socket);
+    const patience = setTimeout(() => this.acceptAll(), PATIENCE_MS);
     await this.recover();
-    await this.home.load(this.supervisor, this.access, this.world.workers);
+    await this.load();
+    this.beginRules();
     await underAllLatchesSoon(this.access, () => this.access.setState(STATE.loading, false));
+    clearTimeout(patience);
+    this.acceptAll();
     this.shutdown.noteServing();
     this.log.line(
       'notice',
@@ -265,11 +272,31 @@ export class Acceptor {
   private async recover(): Promise<void> {
     try {
       await this.home.recover(this.supervisor, this.world.workers, this.journal);
-      if (this.settings.flag('appendonly'))
-        new Float64Array(this.memories.saves)[SAVE.baseBytes] = baseBytes(placeOf(this.settings), this.journal.shards);
     } catch (error) {
       this.refuseStart(CANNOT_LOAD, error);
     }
+  }
+
+  /** Brings the data into memory; what a Redis server left is taken over. */
+  private async load(): Promise<void> {
+    const { home, supervisor, access, world, journal, snapshots } = this;
+    const saves = new Float64Array(this.memories.saves);
+    try {
+      const loaded = await home.load(supervisor, access, world.workers);
+      saves[SAVE.loadedKeys] = loaded?.keys ?? 0;
+      saves[SAVE.expiredKeys] = loaded?.expired ?? 0;
+      await home.takeOver(supervisor, access, world.workers, journal, snapshots);
+      if (home.hasDataSet) saves[SAVE.baseBytes] = baseBytes(placeOf(this.settings), journal.shards);
+    } catch (error) {
+      this.refuseStart(CANNOT_LOAD, error);
+    }
+  }
+
+  /** Puts the durability rules in force: the journal forgets what it must not have, if it has it from other rules. */
+  private beginRules(): void {
+    const rules = this.settings.text('durability-rule');
+    const problem = switchRules({ access: this.access, memory: this.journal }, rules);
+    if (problem !== null) this.fatal(`The durability rules cannot be put in force: ${problem}`);
   }
 
   private async listen(): Promise<number> {
@@ -377,6 +404,12 @@ export class Acceptor {
   /** Connections that came while the data was being loaded. */
   private readonly early: net.Socket[] = [];
 
+  /** From here on clients are served, though with LOADING where they ask for data that are not there yet. */
+  private acceptAll(): void {
+    this.accepting = true;
+    for (const socket of this.early.splice(0)) this.accept(socket);
+  }
+
   private accept(socket: net.Socket): void {
     if (!this.accepting) {
       this.early.push(socket);
@@ -402,9 +435,9 @@ export class Acceptor {
     const now = systemClock.wallMs();
     this.samples.sample(now, this.counters, this.access.liveBytes());
     this.shutdown.checkShards();
-    this.lookAtSaves();
+    this.saving.look();
     const late = this.latchWatch.look(systemClock.steadyMs(), LATCH_BOUND_MS);
-    if (late >= 0)
+    if (late >= 0 && !this.runningScripts.isRunning(this.latchWatch.holderOf(late)))
       this.shutdown.die(
         `the latch of shard ${late} was held for ${LATCH_BOUND_MS} ms by thread ${this.latchWatch.holderOf(late)}, which shows no progress`,
       );
@@ -428,6 +461,12 @@ export class Acceptor {
       case 'log':
         this.log.line(message.level, message.text);
         return;
+      case 'script-engine':
+        this.runningScripts.engineMade(message.thread, message.words, message.index);
+        return;
+      case 'stop-script':
+        this.runningScripts.stop(message.thread);
+        return;
       case 'pause':
         void this.clientPause
           .request(message.endMs, message.all)
@@ -437,7 +476,7 @@ export class Acceptor {
         void this.shutdown.request(message.request, (text) => this.answer(message.worker, message.session, text));
         return;
       case 'save':
-        void this.save(message.how, (text) => this.answer(message.worker, message.session, text));
+        void this.saving.save(message.how, (text) => this.answer(message.worker, message.session, text));
         return;
       case 'reload':
         void this.reload((text) => this.answer(message.worker, message.session, text));
@@ -448,79 +487,6 @@ export class Acceptor {
     this.supervisor.send(worker, { kind: 'answer', session, reply });
   }
 
-  /** SAVE and its kin; answers when the thing is done, or begun for those in the background. */
-  private async save(how: SaveHow, answer: (reply: string) => void): Promise<void> {
-    if ((this.access.stateBits() & STATE.loading) !== 0) return answer('-LOADING the data set is being loaded\r\n');
-    if (how === 'rewrite') return this.rewrite(answer);
-    if (this.snapshots.running) {
-      if (how === 'schedule') {
-        this.scheduledSave = true;
-        return answer('+Background saving scheduled\r\n');
-      }
-      return answer('-ERR Background save already in progress\r\n');
-    }
-    if (how === 'save') {
-      const problem = await this.snapshots.save(() => {});
-      return answer(problem === null ? '+OK\r\n' : '-ERR\r\n');
-    }
-    await this.snapshots.save(() => answer('+Background saving started\r\n'));
-  }
-
-  /** The snapshot of a shutdown, behind one that is under way. */
-  private async finalSave(): Promise<string | null> {
-    while (this.snapshots.running) await pause(SAVE_POLL_MS);
-    return this.snapshots.save(() => {});
-  }
-
-  private scheduledSave = false;
-
-  /** BGREWRITEAOF; `answer` null: nobody asked, the journal has grown. */
-  private async rewrite(answer: ((reply: string) => void) | null): Promise<void> {
-    const saves = new Float64Array(this.memories.saves);
-    if (this.snapshots.running) {
-      if (saves[SAVE.rewriteBegunMs] !== 0)
-        return answer?.('-ERR Background append only file rewriting already in progress\r\n');
-      saves[SAVE.rewriteScheduled] = 1;
-      return answer?.('+Background append only file rewriting scheduled\r\n');
-    }
-    if (new JournalControl(this.journal).policy(0) === POLICY.none)
-      return answer?.('-ERR There is no append only file to rewrite, appendonly is no\r\n');
-    saves[SAVE.rewriteScheduled] = 0;
-    const { snapshots, log, journal: memory } = this;
-    let begun = false;
-    const problem = await rewriteJournals({ place: placeOf(this.settings), memory, snapshots, saves, log }, () => {
-      begun = true;
-      answer?.('+Background append only file rewriting started\r\n');
-    });
-    if (problem !== null && !begun) answer?.(`-ERR Can't rewrite the append only file: ${problem}\r\n`);
-    if (problem === null) saves[SAVE.baseBytes] = baseBytes(placeOf(this.settings), memory.shards);
-  }
-
-  /** Has the journal grown as far as auto-aof-rewrite-percentage and -min-size allow? */
-  private journalHasGrown(): boolean {
-    const percentage = this.settings.number('auto-aof-rewrite-percentage');
-    if (percentage === 0 || new JournalControl(this.journal).policy(0) === POLICY.none) return false;
-    const base = new Float64Array(this.memories.saves)[SAVE.baseBytes];
-    let bytes = base;
-    for (let shard = 0; shard < this.journal.shards; shard++)
-      bytes += new Journal(this.journal, shard, systemFiles).fileBytes();
-    if (bytes < this.settings.number('auto-aof-rewrite-min-size')) return false;
-    return ((bytes - base) * 100) / Math.max(base, 1) >= percentage;
-  }
-
-  /** Save points, and the snapshot that was to come after the last one. */
-  private lookAtSaves(): void {
-    if ((this.access.stateBits() & (STATE.loading | STATE.shuttingDown)) !== 0 || this.snapshots.running) return;
-    if (this.scheduledSave) {
-      this.scheduledSave = false;
-      void this.snapshots.save(() => {});
-    } else if (new Float64Array(this.memories.saves)[SAVE.rewriteScheduled] !== 0 || this.journalHasGrown()) {
-      void this.rewrite(null);
-    } else {
-      this.snapshots.lookAtSavePoints();
-    }
-  }
-
   /** DEBUG RELOAD: the data goes away and comes back from the journal files. */
   private async reload(answer: (reply: string) => void): Promise<void> {
     if ((this.access.stateBits() & STATE.loading) !== 0)
@@ -529,8 +495,21 @@ export class Acceptor {
     answer(problem === null ? '+OK\r\n' : `-ERR ${problem}\r\n`);
   }
 
+  private announced = false;
+
+  /** The line from which on whoever has started the process may connect, or sees why not. */
+  private announce(): void {
+    if (this.announced) return;
+    this.announced = true;
+    this.log.line(
+      'notice',
+      `Skein ${SKEIN_VERSION} (Redis ${REDIS_VERSION}) on Node.js ${process.versions.node} is starting, PID: ${process.pid}`,
+    );
+  }
+
   /** The start cannot go on. */
   private fatal(text: string): never {
+    this.announce();
     this.log.line('warning', text);
     if (this.settings.path('logfile') !== '') process.stderr.write(`${text}\n`);
     process.exit(1);

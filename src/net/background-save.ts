@@ -1,42 +1,88 @@
 /** The background thread's work: snapshots into files. It takes latches like any thread, for tens of microseconds at a time. */
+import { SAVE } from '../admin/save-state.ts';
+import { DurabilityRules } from '../dispatch/durability-rules.ts';
 import { systemClock } from '../env/clock.ts';
-import { systemFiles } from '../env/files.ts';
-import type { SaveFile, SaveResult, SaveTask } from '../messages/background-tasks.ts';
+import { errnoOf, systemFiles } from '../env/files.ts';
+import {
+  type SaveFile,
+  type SaveResult,
+  type SaveTask,
+  STOPPED,
+  type SyncResult,
+  type SyncTask,
+} from '../messages/background-tasks.ts';
 import { RdbFileWriter } from '../persistence/rdb-file-writer.ts';
-import { letGo, type SnapshotTime, SnapshotWriter } from '../persistence/snapshot-writer.ts';
+import { letGo, SnapshotStopped, type SnapshotTime, SnapshotWriter } from '../persistence/snapshot-writer.ts';
 import { ShardAccess } from '../shard/shard-access.ts';
 
 /** How long the thread lets others go first where a latch is busy. */
 const NAP_MS = 0.2;
+/** A wait for rdb-key-save-delay looks so often whether it is still wanted. */
+const LOOK_MS = 10;
+const MICROS_PER_MS = 1000;
 
 /** Runs a task; all captures that it names have ended and are cleared when it returns. */
 export function runSave(task: SaveTask): SaveResult {
-  const access = new ShardAccess(task.world, task.thread, task.thread);
-  const napping = new Int32Array(new SharedArrayBuffer(4));
-  const time: SnapshotTime = {
-    steadyMs: systemClock.steadyMs,
-    nap: () => {
-      access.heartbeats.beat(task.thread, systemClock.wallMs());
-      Atomics.wait(napping, 0, 0, NAP_MS);
-    },
-  };
-  return new SaveRun(task, access, time).run();
+  return new SaveRun(task, new ShardAccess(task.world, task.thread, task.thread)).run();
 }
 
-class SaveRun {
+/** Brings files to stable storage: here, so that nobody waits for the disk who serves others. */
+export function runSync({ fds, folders }: SyncTask): SyncResult {
+  let fd = -1;
+  try {
+    for (fd of fds) systemFiles.syncData(fd);
+    fd = -1;
+    for (const folder of folders) systemFiles.syncFolder(folder);
+    return { errno: 0, fd };
+  } catch (error) {
+    return { errno: errnoOf(error), fd };
+  }
+}
+
+class SaveRun implements SnapshotTime {
   private readonly task: SaveTask;
   private readonly access: ShardAccess;
-  private readonly time: SnapshotTime;
+  private readonly saves: Float64Array;
+  private readonly napping = new Int32Array(new SharedArrayBuffer(4));
   private readonly result: SaveResult = { problem: '', keys: 0, fileBytes: 0, longestSliceMs: 0, keptBytes: 0 };
   /** Shards whose captures are still on. */
   private readonly captured = new Set<number>();
   private open: RdbFileWriter | null = null;
 
-  constructor(task: SaveTask, access: ShardAccess, time: SnapshotTime) {
+  constructor(task: SaveTask, access: ShardAccess) {
     this.task = task;
     this.access = access;
-    this.time = time;
+    this.saves = new Float64Array(task.saves);
     for (const { shards } of task.files) for (const shard of shards) this.captured.add(shard);
+  }
+
+  readonly steadyMs = systemClock.steadyMs;
+
+  nap(): void {
+    this.sleep(NAP_MS);
+  }
+
+  private sleep(ms: number): void {
+    this.access.heartbeats.beat(this.task.thread, systemClock.wallMs());
+    Atomics.wait(this.napping, 0, 0, ms);
+  }
+
+  isSlow(): boolean {
+    return this.saves[SAVE.keyDelayMicros] > 0;
+  }
+
+  pace(keys: number): void {
+    const { saves } = this;
+    saves[SAVE.keysDone] = this.result.keys + keys;
+    saves[SAVE.keptBytes] = this.access.pastGauge.usedBytes();
+    this.access.admitWrites(this.task.world.workers);
+    const begunMs = this.steadyMs();
+    for (;;) {
+      if (saves[SAVE.stop] !== 0) throw new SnapshotStopped();
+      const leftMs = saves[SAVE.keyDelayMicros] / MICROS_PER_MS - (this.steadyMs() - begunMs);
+      if (leftMs <= 0) return;
+      this.sleep(Math.min(leftMs, LOOK_MS));
+    }
   }
 
   run(): SaveResult {
@@ -47,12 +93,13 @@ class SaveRun {
         done.push(file);
       }
     } catch (error) {
-      if (!(error instanceof Error && 'syscall' in error)) throw error;
-      this.result.problem = error.message;
+      if (error instanceof SnapshotStopped) this.result.problem = STOPPED;
+      else if (error instanceof Error && 'syscall' in error) this.result.problem = error.message;
+      else throw error;
       this.open?.abandon();
       for (const { folder, finalName } of done) systemFiles.remove(`${folder}/${finalName}`);
       const { latches, pasts } = this.access;
-      for (const shard of this.captured) letGo({ latch: latches[shard], past: pasts[shard] }, this.time);
+      for (const shard of this.captured) letGo({ latch: latches[shard], past: pasts[shard] }, this);
     }
     return this.result;
   }
@@ -62,7 +109,9 @@ class SaveRun {
     const file = new RdbFileWriter(systemFiles, `${folder}/${workingName}`, task.packs, task.withChecksum);
     this.open = file;
     for (const [name, value] of task.aux) file.aux(name, value);
-    const writer = new SnapshotWriter(file, this.time);
+    if (shards.includes(0)) for (const code of task.libraries) file.library(code);
+    const rules = new DurabilityRules(task.rules);
+    const writer = new SnapshotWriter(file, this, (db, buf, start, end) => rules.isNone(db, buf, start, end));
     for (const shard of shards) {
       this.captured.delete(shard);
       writer.writeShard({

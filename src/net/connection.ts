@@ -37,6 +37,8 @@ const OUTPUT_PAUSE_BYTES = 1 << 20;
 const BATCH_OUTPUT_BYTES = 1 << 20;
 /** A buffer of kept input that is longer gives way to a shorter one when half of it is used up. */
 const KEPT_INPUT_BYTES = 64 * 1024;
+/** So much input is taken from a client that waits in a blocking command, before it is read no further. */
+const BLOCKED_INPUT_BYTES = 64 * 1024;
 
 const NO_ARGS = new Args(0);
 
@@ -119,7 +121,7 @@ export class Connection implements Peer, OutputSink {
       // the socket had these bytes before it was told to stop
       this.append(buf, length);
       this.behind = true;
-      return false;
+      return this.reads;
     }
     if (this.input === null) this.run(buf, 0, length);
     else {
@@ -127,7 +129,7 @@ export class Connection implements Peer, OutputSink {
       this.runKept();
     }
     this.endIfDone();
-    return !this.paused;
+    return this.reads;
   }
 
   /** Nothing may run: the command before is not answered, or too much output is owed, or this is the end. */
@@ -139,13 +141,30 @@ export class Connection implements Peer, OutputSink {
     return this.behind || this.standsStill;
   }
 
+  /**
+   * Input is taken. From a client that waits in a blocking command it is, up to a bound (R15), though nothing of it runs: the end of its
+   * connection must be seen, or it would be served with what nobody gets.
+   */
+  private get reads(): boolean {
+    if (this.session.blocked === null) return !this.paused;
+    return !this.draining && !this.ending && !this.closed && this.inputBytes < BLOCKED_INPUT_BYTES;
+  }
+
   /** The peer sent its last byte: what it asked for is still answered. */
   onEnd(): void {
     this.inputEnded = true;
     this.endIfDone();
   }
 
+  /** The command that waited for something else, unread, waits in blocking now. */
+  waits(): void {
+    this.endIfDone();
+    if (this.reads) this.socket.resume();
+  }
+
   private endIfDone(): void {
+    // as in Redis: who has said its last word is not waited for
+    if (this.inputEnded && this.session.blocked !== null) return this.close();
     if (this.ending || (this.inputEnded && !this.session.parked && !this.behind)) this.endAfterOutput();
   }
 
@@ -392,7 +411,7 @@ export class Connection implements Peer, OutputSink {
 
   flushPushes(): void {
     // a reply that is still owed may show what these pushes take back: they leave behind it (R13)
-    if (this.closed || this.pushed === null || this.session.parked) return;
+    if (this.closed || this.pushed === null || (this.session.parked && !this.session.waitsUnserved)) return;
     const start = this.thread.reply.pos;
     this.session.nowMs = this.thread.readClock();
     this.takePushed();
@@ -420,7 +439,7 @@ export class Connection implements Peer, OutputSink {
     this.running = false;
     if (this.closed) return;
     this.endIfDone();
-    if (!this.paused) this.socket.resume();
+    if (this.reads) this.socket.resume();
   }
 
   /** Output has left: goes on if too much of it was the reason to stand still. The kernel's taking is a sign of life, too. */

@@ -6,6 +6,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { LogLevel } from '../admin/log.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
+import { enumWord } from '../admin/settings-table.ts';
 import { systemClock } from '../env/clock.ts';
 import { systemFiles } from '../env/files.ts';
 import { Journal } from '../journal/journal.ts';
@@ -20,13 +21,19 @@ import {
   readDataSet,
   readShardManifest,
   shardFiles,
+  TOP_MANIFEST,
 } from '../persistence/data-set.ts';
+import type { RdbLoaded } from '../persistence/rdb-load.ts';
 import { cutShards, type RecoveredShard, scanOrders, startOf } from '../persistence/recovery.ts';
+import { findRedisJournal, findRedisSnapshot, knowsRedisFiles, type RedisData } from '../persistence/redis-files.ts';
 import { beginShardLoad } from '../shard/load-progress.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { SHARD_F64, STATE } from '../shard/world.ts';
 import { underAllLatchesSoon } from './all-latches.ts';
+import { writeDataSet } from './data-set-writer.ts';
 import { CANNOT_WRITE, turnJournalOffSoon, turnJournalOnSoon, wantedPolicies } from './journal-switch.ts';
+import { loadRdbFile, loadRedisData } from './redis-takeover.ts';
+import type { Snapshots } from './snapshots.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** Longest wait for a thread that is in the middle of a write. */
@@ -44,6 +51,8 @@ export class DataHome {
   private readonly settings: SettingsStore;
   private readonly log: (level: LogLevel, text: string) => void;
   private dataSet: DataSet | null = null;
+  /** Data of a Redis server that are to be taken over. */
+  private redis: RedisData | null = null;
   private recovered: RecoveredShard[] = [];
 
   constructor(settings: SettingsStore, log: (level: LogLevel, text: string) => void) {
@@ -59,6 +68,11 @@ export class DataHome {
   open(wished: number, insists: boolean): number {
     if (!this.settings.flag('appendonly')) return wished;
     this.dataSet = readDataSet(this.place);
+    this.redis = this.redisData();
+    if (this.redis !== null) {
+      this.dataSet = null;
+      return wished;
+    }
     if (this.dataSet === null) {
       this.dataSet = createDataSet(this.place, wished);
     } else if (insists && this.dataSet.shards !== wished) {
@@ -68,6 +82,49 @@ export class DataHome {
       );
     }
     return this.dataSet.shards;
+  }
+
+  /** Redis files that come before what Skein has, if it has anything. Throws where it cannot be told. */
+  private redisData(): RedisData | null {
+    const { place, settings } = this;
+    if (this.dataSet === null)
+      return findRedisJournal(place) ?? findRedisSnapshot(place.files, resolve(settings.path('dbfilename')));
+    if (knowsRedisFiles(place)) return null;
+    if (enumWord('changed-redis-files', settings.number('changed-redis-files')) === 'load')
+      return findRedisJournal(place);
+    throw new DataSetError(
+      `The Redis files in ${place.folder} are not those that were taken over into ${TOP_MANIFEST}: a Redis server has run there ` +
+        'since, or they were put there. Move them away to go on with the data of Skein; or say `changed-redis-files load` to ' +
+        'load them, and put the data of Skein aside.',
+    );
+  }
+
+  /** Is there a data set of Skein's? */
+  get hasDataSet(): boolean {
+    return this.dataSet !== null;
+  }
+
+  /** Makes a data set out of the Redis data that were loaded, if there were any, and opens the journals. Throws as `recover`. */
+  async takeOver(
+    supervisor: Supervisor,
+    access: ShardAccess,
+    workers: number,
+    memory: JournalMemory,
+    snapshots: Snapshots,
+  ): Promise<void> {
+    if (this.redis === null) return;
+    this.redis = null;
+    const shards = access.spaces.length;
+    const written = await writeDataSet(this.place, shards, snapshots, () => {});
+    if (typeof written === 'string') throw new DataSetError(`The data taken over cannot be written: ${written}`);
+    const { keys, fileBytes, aside } = written;
+    this.dataSet = written.dataSet;
+    this.log(
+      'notice',
+      `Data taken over: ${keys} keys in ${shards} shards, ${fileBytes} bytes. Redis's files stay as they are.`,
+    );
+    if (aside !== null) this.log('warning', `The data that Skein had before are in ${aside} now`);
+    await this.recover(supervisor, workers, memory);
   }
 
   /**
@@ -93,29 +150,19 @@ export class DataHome {
     for (const shard of this.recovered) openJournal(memory, shard.shard, startOf(shard, policies[shard.shard]));
   }
 
-  /** Has every recovered shard replayed by its owner; without a data set the RDB file is loaded, if there is one. */
-  async load(supervisor: Supervisor, access: ShardAccess, workers: number): Promise<void> {
-    if (this.dataSet !== null) return this.replay(supervisor, access, workers, this.recovered);
+  /**
+   * Has every recovered shard replayed by its owner, or Redis's data loaded; without a data set the RDB file is loaded, if there is one.
+   * Returns what RDB files gave.
+   */
+  async load(supervisor: Supervisor, access: ShardAccess, workers: number): Promise<RdbLoaded | null> {
+    const loaders = { supervisor, access, workers, log: this.log };
+    if (this.redis !== null) return loadRedisData(this.redis, this.settings.flag('aof-load-truncated'), loaders);
+    if (this.dataSet !== null) {
+      await this.replay(supervisor, access, workers, this.recovered);
+      return null;
+    }
     const path = resolve(this.settings.path('dbfilename'));
-    if (systemFiles.exists(path)) await this.loadRdb(path, supervisor, access, workers);
-  }
-
-  /** Has an RDB file loaded by all workers, each its own shards. */
-  private async loadRdb(path: string, supervisor: Supervisor, access: ShardAccess, workers: number): Promise<void> {
-    const begun = systemClock.steadyMs();
-    const { size } = statSync(path);
-    const loaders = Math.min(workers, access.headers.length);
-    for (let worker = 0; worker < loaders; worker++) beginShardLoad(access.headers[worker], systemClock.wallMs(), size);
-    const loaded = await Promise.all(
-      Array.from({ length: loaders }, (_, worker) => {
-        const done = supervisor.next(worker, 'rdb-loaded');
-        supervisor.send(worker, { kind: 'load-rdb', path });
-        return done;
-      }),
-    );
-    const keys = loaded.reduce((sum, { keys: own }) => sum + own, 0);
-    const seconds = ((systemClock.steadyMs() - begun) / 1000).toFixed(3);
-    this.log('notice', `DB loaded from disk: ${keys} keys in ${seconds} seconds`);
+    return systemFiles.exists(path) ? loadRdbFile(path, false, loaders) : null;
   }
 
   /** Has shards replayed by their owners, all owners at once. */

@@ -3,14 +3,16 @@
  * record since.
  *
  *   before   base 1, increment 1            manifest: b1 i1
- *   cut      all latches: i1 written and synced, i2 begun, then        manifest: b1 i1 i2
+ *   cut      all latches: i1 written, i2 begun, then                   manifest: b1 i1 i2
+ *   sync     no latch: i1, i2 and their names
  *   base     the background thread writes b2 out of the past
  *   after    manifest: b2 i2, the old files go
  *
  * Invariant 1: whatever the crash, a manifest names files that hold everything: the old ones with the new increment, or the new ones.
  * Invariant 2: when a manifest names a base, all shards are on stable storage up to the cut it was taken at (R17): the old
- *              increments were synced under the latches.
- * Invariant 3: no safe position moves between the cut and the moment when the manifests are on stable storage.
+ *              increments were synced before the base was begun.
+ * Invariant 3: no safe position moves between the cut and the moment when the old increments, the new ones and the manifests are on
+ *              stable storage: whatever a loss of power leaves of them, recovery finds its cut at or behind every safe position.
  */
 import { statSync } from 'node:fs';
 import type { Log } from '../admin/log.ts';
@@ -20,6 +22,7 @@ import { OPEN, replaceFile, systemFiles, writeAllParts } from '../env/files.ts';
 import { Journal } from '../journal/journal.ts';
 import { JournalControl } from '../journal/journal-control.ts';
 import type { JournalMemory } from '../journal/journal-memory.ts';
+import { type SaveFile, STOPPED } from '../messages/background-tasks.ts';
 import {
   formatManifest,
   incrementFileName,
@@ -30,6 +33,7 @@ import {
 } from '../persistence/aof-manifest.ts';
 import { type Place, readShardManifest, shardFolder } from '../persistence/data-set.ts';
 import { beginIncrement, prepareIncrement } from '../persistence/journal-file.ts';
+import { writeDataSet } from './data-set-writer.ts';
 import { patientFiles } from './patient-files.ts';
 import { type Cut, type Snapshots, WORKING_NAME } from './snapshots.ts';
 
@@ -42,6 +46,10 @@ export interface RewriteParts {
   log: Log;
 }
 
+const CANNOT_WRITE = 'the journal cannot be written';
+
+type Rotated = NonNullable<ReturnType<JournalControl['rotateJournals']>>;
+
 /** What is known of a shard's files during the rewrite. */
 interface ShardPlan {
   folder: string;
@@ -53,23 +61,38 @@ interface ShardPlan {
 }
 
 /** Rewrites the journals of all shards. `started` is called once the moment is fixed. Null, or why it failed. */
-export async function rewriteJournals(parts: RewriteParts, started: () => void): Promise<string | null> {
-  const { saves, log } = parts;
+export function rewriteJournals(parts: RewriteParts, started: () => void): Promise<string | null> {
+  return timed(parts, () => new Rewrite(parts).run(started));
+}
+
+/** Notes for INFO how a rewrite goes; null, or why it failed. */
+async function timed({ saves, log }: RewriteParts, rewrite: () => Promise<string | null>): Promise<string | null> {
   const begunMs = systemClock.wallMs();
   saves[SAVE.rewriteBegunMs] = begunMs;
   let problem: string | null = null;
   try {
-    problem = await new Rewrite(parts).run(started);
+    problem = await rewrite();
   } catch (error) {
     if (!(error instanceof Error && 'syscall' in error)) throw error;
     problem = error.message;
   }
   saves[SAVE.rewriteBegunMs] = 0;
   saves[SAVE.rewriteLastSeconds] = Math.round((systemClock.wallMs() - begunMs) / 1000);
-  saves[SAVE.rewriteFailed] = problem === null ? 0 : 1;
+  if (problem !== STOPPED) saves[SAVE.rewriteFailed] = problem === null ? 0 : 1;
   if (problem === null) saves[SAVE.rewrites]++;
   else log.line('warning', `Background AOF rewrite failed: ${problem}`);
   return problem;
+}
+
+/** With the journal switched off: writes a data set as of now, which a start with `appendonly yes` would load; as in Redis. */
+export function writeUnused(parts: RewriteParts, started: () => void): Promise<string | null> {
+  const { place, memory, snapshots } = parts;
+  return timed(parts, async () => {
+    const written = await writeDataSet(place, memory.shards, snapshots, started);
+    if (typeof written === 'string') return written;
+    if (written.aside !== null) systemFiles.removeFolder(written.aside);
+    return null;
+  });
 }
 
 /** Bytes of the base files of a data set. */
@@ -107,21 +130,15 @@ class Rewrite {
 
   async run(started: () => void): Promise<string | null> {
     const { snapshots } = this.parts;
-    const cut = await this.rotate();
-    if (cut === null) {
+    const rotation = await this.rotate();
+    if (rotation === null) {
       this.forgetIncrements();
-      return 'the journal cannot be written';
+      return CANNOT_WRITE;
     }
+    const { cut, isSynced } = rotation;
+    if (!isSynced) return this.giveUp(cut);
     started();
-    const result = await snapshots.write(
-      cut,
-      this.plans.map(({ folder, base }, shard) => ({
-        shards: [shard],
-        folder,
-        workingName: WORKING_NAME,
-        finalName: base.name,
-      })),
-    );
+    const result = await snapshots.write(cut, this.saveFiles(), false);
     if (result.problem !== '') return result.problem;
     this.finish();
     this.parts.log.line(
@@ -131,31 +148,57 @@ class Rewrite {
     return null;
   }
 
-  /** The cut: all journals go on in their new increments. Null: the disk refused, and they go on in the old ones. */
-  private async rotate(): Promise<Cut | null> {
+  private saveFiles(): SaveFile[] {
+    return this.plans.map(({ folder, base }, shard) => ({
+      shards: [shard],
+      folder,
+      workingName: WORKING_NAME,
+      finalName: base.name,
+    }));
+  }
+
+  /**
+   * The cut: all journals go on in their new increments. Null: the disk refused, and they go on in the old ones. Not synced: it refused
+   * later, and writes are refused from now on.
+   */
+  private async rotate(): Promise<{ cut: Cut; isSynced: boolean } | null> {
     const { memory, snapshots } = this.parts;
     const control = new JournalControl(memory);
     const journals = Array.from({ length: memory.shards }, (_, shard) => new Journal(memory, shard, patientFiles));
     for (const plan of this.plans) this.writeManifest(plan);
-    let oldFds: number[] = [];
+    let rotated: ReturnType<JournalControl['rotateJournals']> = null;
     const cut = await snapshots.cut(() => {
-      const rotated = control.rotateJournals(
+      rotated = control.rotateJournals(
         journals,
-        patientFiles,
         (shard, start) => beginIncrement(patientFiles, this.plans[shard].fd, { shard, shards: memory.shards, start }),
         () => this.nameIncrements(),
       );
-      oldFds = rotated?.oldFds ?? [];
       return rotated !== null;
     });
-    if (cut === null) return null;
-    for (const { fd, folder } of this.plans) {
-      systemFiles.syncData(fd);
-      systemFiles.syncFolder(folder);
+    if (cut === null || rotated === null) return null;
+    return { cut, isSynced: await this.syncRotated(control, rotated) };
+  }
+
+  /** Brings old and new increments and their names to stable storage; then safe positions move again. False: the disk refused (R20). */
+  private async syncRotated(control: JournalControl, { heads, oldFds }: Rotated): Promise<boolean> {
+    const newFds = this.plans.map(({ fd }) => fd);
+    const fds = [...oldFds, ...newFds].filter((fd) => fd >= 0);
+    const { errno, fd } = await this.parts.snapshots.sync({ fds, folders: this.plans.map(({ folder }) => folder) });
+    if (errno !== 0) {
+      const index = newFds.includes(fd) ? newFds.indexOf(fd) : oldFds.indexOf(fd);
+      control.reportSyncFailure(Math.max(index, 0), errno);
     }
-    control.endRotation();
-    for (const fd of oldFds) systemFiles.close(fd);
-    return cut;
+    control.endRotation(errno === 0 ? heads : null);
+    for (const old of oldFds) if (old >= 0) systemFiles.close(old);
+    return errno === 0;
+  }
+
+  /** Lets the past of the cut go without having written it. */
+  private async giveUp(cut: Cut): Promise<string> {
+    const { snapshots, saves } = this.parts;
+    saves[SAVE.stop] = 1;
+    await snapshots.write(cut, this.saveFiles(), false);
+    return CANNOT_WRITE;
   }
 
   /** Writes the manifest that the cut will put in place, under another name, to stable storage. */

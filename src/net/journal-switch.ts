@@ -4,12 +4,14 @@
  */
 import type { SettingsStore } from '../admin/settings-store.ts';
 import { enumWord } from '../admin/settings-table.ts';
+import { DurabilityRules } from '../dispatch/durability-rules.ts';
 import { Journal } from '../journal/journal.ts';
 import { JournalControl } from '../journal/journal-control.ts';
 import { type JournalMemory, openJournal, POLICY, type Policy } from '../journal/journal-memory.ts';
 import { journalPolicies } from '../journal/journal-policies.ts';
 import { type Place, replaceDataSet } from '../persistence/data-set.ts';
 import { recoverShards, startOf } from '../persistence/recovery.ts';
+import { rulesText } from '../shard/rules-text.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { underAllLatches, underAllLatchesSoon } from './all-latches.ts';
 import { dumpKeyspace } from './keyspace-dump.ts';
@@ -35,14 +37,16 @@ export function turnJournalOn(
   policies: Policy[],
 ): string | null {
   try {
-    underAllLatches(access, () => begin(place, access, memory, policies));
+    underAllLatches(access, () =>
+      begin(place, access, memory, policies, new DurabilityRules(rulesText(access.process))),
+    );
     return null;
   } catch (error) {
     return giveUp(access, memory, error);
   }
 }
 
-/** The same on the acceptor, whose event loop goes on until it has the latches. */
+/** The same on the acceptor, whose event loop goes on until it has the latches, and for all keys: no rule leaves any out. */
 export async function turnJournalOnSoon(
   place: Place,
   access: ShardAccess,
@@ -50,7 +54,7 @@ export async function turnJournalOnSoon(
   policies: Policy[],
 ): Promise<string | null> {
   try {
-    await underAllLatchesSoon(access, () => begin(place, access, memory, policies));
+    await underAllLatchesSoon(access, () => begin(place, access, memory, policies, new DurabilityRules('')));
     return null;
   } catch (error) {
     return giveUp(access, memory, error);
@@ -63,7 +67,13 @@ function giveUp(access: ShardAccess, memory: JournalMemory, error: unknown): str
   return (error as Error).message;
 }
 
-function begin(where: Place, access: ShardAccess, memory: JournalMemory, policies: Policy[]): void {
+function begin(
+  where: Place,
+  access: ShardAccess,
+  memory: JournalMemory,
+  policies: Policy[],
+  rules: DurabilityRules,
+): void {
   const place = { ...where, files: patientFiles };
   const journals = allJournals(memory);
   // positions keep rising, so that what waits for one is never left behind
@@ -71,7 +81,7 @@ function begin(where: Place, access: ShardAccess, memory: JournalMemory, policie
   const dataSet = replaceDataSet(
     place,
     memory.shards,
-    (shard, writer) => dumpKeyspace(access.spaces[shard], writer),
+    (shard, writer) => dumpKeyspace(access.spaces[shard], writer, rules),
     starts,
   );
   const shards = recoverShards(place, dataSet, { loadTruncated: false, warn() {} });

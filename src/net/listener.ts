@@ -27,7 +27,7 @@ export async function listenTcp(
     const optional = address.startsWith('-');
     const host = optional ? address.slice(1) : address;
     try {
-      const server = await listenOne(host === '*' ? '0.0.0.0' : host, options, accept);
+      const server = await listenOne(host === '*' ? '0.0.0.0' : host === '::*' ? '::' : host, options, accept);
       reportAcceptErrors(server, warn);
       servers.push(server);
     } catch (error) {
@@ -53,7 +53,8 @@ function listenOne(host: string, options: ListenOptions, accept: (socket: net.So
       accept,
     );
     server.once('error', reject);
-    server.listen({ host, port: options.port, backlog: options.backlog }, () => {
+    // `*` and `::*` listen side by side
+    server.listen({ host, port: options.port, backlog: options.backlog, ipv6Only: host.includes(':') }, () => {
       server.off('error', reject);
       resolve(server);
     });

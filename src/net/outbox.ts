@@ -56,7 +56,7 @@ export class Outbox {
   private readonly diskBroken: () => boolean;
   private readonly schedule: (run: () => void) => void;
   private readonly isAlways: (shard: number) => boolean;
-  private readonly awaitSafe: () => void;
+  private readonly awaitSafe: (stamps: readonly number[]) => void;
   private readonly staged: Staged[] = [];
   private stagedCount = 0;
   private scheduled = false;
@@ -76,8 +76,8 @@ export class Outbox {
     schedule: (run: () => void) => void;
     /** Has this shard the policy `always`? */
     isAlways: (shard: number) => boolean;
-    /** Registers this thread with the journal thread for one ring when safe positions have moved (R14). */
-    awaitSafe: () => void;
+    /** Registers this thread with the journal thread for one ring when safe positions of these shards have moved (R14). */
+    awaitSafe: (stamps: readonly number[]) => void;
   }) {
     this.reply = parts.reply;
     this.executor = parts.executor;
@@ -121,7 +121,7 @@ export class Outbox {
       if (!journal.enabled) continue;
       enabled = true;
       if (journal.undrained()) this.needDrain(shard);
-      if (this.isAlways(shard) && journal.safe() < journal.head()) {
+      if (this.mustWait(shard) && journal.safe() < journal.head()) {
         if (stamps === NO_STAMPS) stamps = [];
         stamps.push(shard, journal.head());
       }
@@ -131,6 +131,13 @@ export class Outbox {
     if (enabled && this.journals[0].partsUndrained()) this.needAllDrained();
     if (this.drainsNeeded > 0) this.scheduleFlush();
     return stamps;
+  }
+
+  /** Did the batch touch something of this shard that must be on stable storage first? */
+  private mustWait(shard: number): boolean {
+    const { rules } = this.executor.unit;
+    if (rules === null) return this.isAlways(shard);
+    return this.executor.waits[shard] !== 0 && (rules.hasAlways || this.isAlways(shard));
   }
 
   private needAllDrained(): void {
@@ -255,16 +262,21 @@ export class Outbox {
   private areSafe(stamps: number[]): boolean {
     for (let i = 0; i < stamps.length; i += 2) {
       const journal = this.journals[stamps[i]];
-      if ((this.isAlways(stamps[i]) ? journal.safe() : journal.written()) < stamps[i + 1]) return false;
+      if ((this.isRuled || this.isAlways(stamps[i]) ? journal.safe() : journal.written()) < stamps[i + 1]) return false;
     }
     return true;
+  }
+
+  /** May shards have to be safe that are not `always`? */
+  private get isRuled(): boolean {
+    return this.executor.unit.rules?.hasAlways === true;
   }
 
   private hold(sink: OutputSink, start: number, end: number, stamps: number[]): void {
     sink.heldOutputs.push({ bytes: Buffer.from(this.reply.buf.subarray(start, end)), stamps });
     sink.owedBytes += end - start;
     this.holders.add(sink);
-    this.awaitSafe();
+    this.awaitSafe(this.isRuled ? stamps : NO_STAMPS);
     // registered first, then looked again (R14): the positions may have moved meanwhile
     if (this.areSafe(stamps)) this.scheduleRelease();
   }
@@ -283,7 +295,7 @@ export class Outbox {
     if (this.holders.size === 0) return;
     this.releaseSafe();
     if (this.holders.size === 0) return;
-    this.awaitSafe();
+    this.awaitSafe(this.isRuled ? [...this.holders].flatMap(({ heldOutputs }) => heldOutputs[0].stamps) : NO_STAMPS);
     this.releaseSafe();
   };
 

@@ -1,10 +1,17 @@
 /** What happens beyond the store when a setting changes at run time. Settings that are simply read need nothing here. */
+import { asleep } from '../../native-free-shm/heartbeats.ts';
+import { SAVE } from '../admin/save-state.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
 import type { JournalControl } from '../journal/journal-control.ts';
 import { type JournalMemory, POLICY } from '../journal/journal-memory.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { placeOf } from './data-home.ts';
 import { turnJournalOff, turnJournalOn, wantedPolicies } from './journal-switch.ts';
+import { switchRules } from './rule-switch.ts';
+
+/** How often, and how many times, it is looked whether a rewrite has ended: 20 s in all. */
+const LOOK_MS = 2;
+const REWRITE_LOOKS = 10_000;
 
 /** What the effects of settings act upon. */
 export interface SettingsTargets {
@@ -12,12 +19,26 @@ export interface SettingsTargets {
   access: ShardAccess;
   journal: JournalControl;
   journalMemory: JournalMemory;
+  /** Words of SAVE. */
+  saves: Float64Array;
 }
+
+/** Why these cannot change while the server runs: its sockets are opened at the start. */
+const SOCKETS_STAY: Readonly<Record<string, string>> = {
+  port: 'Unable to listen on this port. Check server logs.',
+  bind: 'Failed to bind to specified addresses.',
+};
 
 /** Carries out the change of these settings, which the store already has; null, or why that is not possible. */
 export function applySettings(names: readonly string[], targets: SettingsTargets): string | null {
   for (const name of names) {
+    if (Object.hasOwn(SOCKETS_STAY, name)) return SOCKETS_STAY[name];
     if (name === 'appendfsync' || name === 'shard-appendfsync') applyPolicies(targets);
+    if (name === 'durability-rule') {
+      const { settings, access, journalMemory } = targets;
+      const problem = switchRules({ access, memory: journalMemory }, settings.text(name));
+      if (problem !== null) return problem;
+    }
     if (name === 'appendonly') {
       const problem = switchJournal(targets);
       if (problem !== null) return problem;
@@ -34,9 +55,20 @@ function applyPolicies({ settings, journal }: SettingsTargets): void {
   }
 }
 
-function switchJournal({ settings, access, journal, journalMemory }: SettingsTargets): string | null {
+function switchJournal({ settings, access, journal, journalMemory, saves }: SettingsTargets): string | null {
   const on = settings.flag('appendonly');
   if (on === (journal.policy(0) !== POLICY.none)) return null;
+  if (!rewriteEnded(saves)) return 'a rewrite of the journal is under way and does not end';
   if (!on) return turnJournalOff(access, journalMemory);
   return turnJournalOn(placeOf(settings), access, journalMemory, wantedPolicies(settings, journal.shards));
+}
+
+/** Ends a rewrite of the journal: it would name files of a data set that is not in use any more. False: it goes on. */
+function rewriteEnded(saves: Float64Array): boolean {
+  const napping = new Int32Array(new SharedArrayBuffer(4));
+  for (let looks = 0; looks < REWRITE_LOOKS && saves[SAVE.rewriteBegunMs] !== 0; looks++) {
+    saves[SAVE.stop] = 1;
+    asleep(() => Atomics.wait(napping, 0, 0, LOOK_MS));
+  }
+  return saves[SAVE.rewriteBegunMs] === 0;
 }

@@ -2,7 +2,7 @@
  * The ways in which the process ends: in order, because it was asked to; at once, because somebody insists or the data is still being
  * loaded; loudly, because a thread died or a bug showed.
  *
- *   in order    writes refused ─► no new connections ─► workers send what they owe and stop ─► journal written, synced, sealed ─► 0
+ *   in order    writes refused ─► snapshot, if any ─► no new connections ─► workers send what they owe, stop ─► journal sealed ─► 0
  *   at once     while loading ─► 0, the files stay as they are        a second signal ─► what is published is written ─► 1
  *   loudly      what is published is written ─► 1
  *
@@ -22,6 +22,7 @@ import type { ShardAccess } from '../shard/shard-access.ts';
 import { SHARD, STATE } from '../shard/world.ts';
 import { underAllLatchesSoon } from './all-latches.ts';
 import type { DataHome } from './data-home.ts';
+import { WORKING_NAME } from './snapshots.ts';
 import type { Supervisor } from './supervisor.ts';
 
 const JOURNAL_STOP_MS = 60_000;
@@ -36,6 +37,8 @@ export interface ShutdownParts {
   supervisor: Supervisor;
   /** Takes a snapshot of everything; null, or why it failed. */
   save: () => Promise<string | null>;
+  /** Ends the snapshot that is under way, of whatever kind. */
+  stopSaving: () => Promise<void>;
   /** Closes the listening sockets. */
   stopListening: () => void;
 }
@@ -107,22 +110,22 @@ export class Shutdown {
     }
     this.begun = true;
     log.line('warning', 'User requested shutdown...');
-    this.parts.stopListening();
     await underAllLatchesSoon(access, () => access.setState(STATE.shuttingDown, true));
+    await this.parts.stopSaving();
     if (!(await this.saved(request))) {
       refuse('-ERR Errors trying to SHUTDOWN. Check logs.\r\n');
       return;
     }
+    this.parts.stopListening();
     const stopped = supervisor.nextOfAll('stopped');
     supervisor.broadcast({ kind: 'stop', now: request.now || this.forced });
     await stopped;
     await this.finish();
   }
 
-  /** Nobody appends any more: the last bytes go to the disk, then the process ends. */
   /**
    * Takes the snapshot that was asked for, or that the save points promise where no journal holds everything. False: it failed,
-   * and the server goes on but for its listening sockets.
+   * and the server goes on.
    */
   private async saved(request: ShutdownRequest): Promise<boolean> {
     const { settings, access, log, save } = this.parts;
@@ -137,6 +140,7 @@ export class Shutdown {
     return false;
   }
 
+  /** Nobody appends any more: the last bytes go to the disk, then the process ends. */
   private async finish(): Promise<never> {
     const clean = await this.stopJournal();
     this.parts.log.line(
@@ -177,7 +181,7 @@ export class Shutdown {
 
   private removeFiles(): void {
     const { settings } = this.parts;
-    for (const path of [settings.path('pidfile'), settings.path('unixsocket')]) {
+    for (const path of [settings.path('pidfile'), settings.path('unixsocket'), WORKING_NAME]) {
       try {
         if (path !== '') rmSync(path, { force: true });
       } catch {

@@ -3,19 +3,33 @@
  *
  * Invariant 1: one snapshot at a time; it ends with no capture left.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { Piscina } from 'piscina';
 import type { Log } from '../admin/log.ts';
 import { SAVE } from '../admin/save-state.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
 import { systemClock } from '../env/clock.ts';
-import type { SaveFile, SaveResult, SaveTask } from '../messages/background-tasks.ts';
+import {
+  type SaveFile,
+  type SaveResult,
+  type SaveTask,
+  STOPPED,
+  type SyncResult,
+  type SyncTask,
+} from '../messages/background-tasks.ts';
+import { rulesText } from '../shard/rules-text.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
-import type { WorldMemory } from '../shard/world.ts';
+import { STATE, type WorldMemory } from '../shard/world.ts';
 import { underAllLatchesSoon } from './all-latches.ts';
 import { moduleUrl } from './module-url.ts';
 
 /** After a snapshot failed the save points wait so long, as in Redis. */
 const RETRY_MS = 5000;
+/** What a snapshot may need besides the data, where the settings do not say it. */
+const SHARE_OF_DATA = 0.3;
+const LEAST_BOUND_BYTES = 64 * 1024 * 1024;
+/** How often `stop` looks whether the snapshot is over. */
+const LOOK_MS = 2;
 /** What a file is called while it is written. */
 export const WORKING_NAME = `temp-${process.pid}.rdb`;
 
@@ -30,6 +44,8 @@ export interface SnapshotParts {
   thread: number;
   /** Changes of all workers so far. */
   changes: () => number;
+  /** Codes of all libraries of functions; under all latches. */
+  libraries: () => string[];
   aux: () => [string, string][];
 }
 
@@ -38,6 +54,12 @@ export interface Cut {
   roots: number[][];
   deadlines: number[][];
   changes: number;
+  /** Codes of the libraries of functions. */
+  libraries: string[];
+  /** Durability rules at that moment. */
+  rules: string;
+  /** Keys in all of them. */
+  keys: number;
 }
 
 export class Snapshots {
@@ -57,9 +79,9 @@ export class Snapshots {
 
   /**
    * Takes a snapshot of everything into the file that the settings name. `started` is called once the moment is fixed. Null, or
-   * why it failed.
+   * why it failed. `inBackground`: if it fails nobody else is told, so writes are refused as the settings say.
    */
-  async save(started: () => void): Promise<string | null> {
+  async save(started: () => void, inBackground = true): Promise<string | null> {
     const { settings, access, log, saves } = this.parts;
     const begunMs = systemClock.wallMs();
     saves[SAVE.begunMs] = begunMs;
@@ -69,10 +91,14 @@ export class Snapshots {
     started();
     const shards = access.spaces.map((_, shard) => shard);
     const file = { shards, folder: process.cwd(), workingName: WORKING_NAME, finalName: name };
-    const result = await this.write(cut, [file]);
+    const result = await this.write(cut, [file], true);
     saves[SAVE.begunMs] = 0;
     saves[SAVE.lastSeconds] = Math.round((systemClock.wallMs() - begunMs) / 1000);
-    saves[SAVE.failed] = result.problem === '' ? 0 : 1;
+    if (result.problem === STOPPED) {
+      log.line('notice', 'The snapshot under way was stopped');
+      return STOPPED;
+    }
+    if (inBackground || result.problem === '') await this.noteOutcome(result.problem !== '');
     if (result.problem !== '') {
       this.lastFailureMs = systemClock.wallMs();
       log.line('warning', `Error saving DB on disk: ${result.problem}`);
@@ -89,6 +115,14 @@ export class Snapshots {
     return null;
   }
 
+  /** For INFO and for the gate (R3). */
+  private async noteOutcome(failed: boolean): Promise<void> {
+    const { saves, access } = this.parts;
+    saves[SAVE.failed] = failed ? 1 : 0;
+    if (((access.stateBits() & STATE.saveFailed) !== 0) === failed) return;
+    await underAllLatchesSoon(access, () => access.setState(STATE.saveFailed, failed));
+  }
+
   /**
    * Fixes the moment of a snapshot under all latches; `also` runs under them first: false, and there is no snapshot (null). No
    * other one may be under way.
@@ -96,8 +130,10 @@ export class Snapshots {
   async cut(also: () => boolean): Promise<Cut | null> {
     if (this.busy) throw new Error('snapshot: another one is under way');
     this.busy = true;
-    const { access, world, changes } = this.parts;
-    const cut: Cut = { roots: [], deadlines: [], changes: 0 };
+    this.parts.saves[SAVE.stop] = 0;
+    const { access, world, changes, libraries } = this.parts;
+    const cut: Cut = { roots: [], deadlines: [], changes: 0, rules: '', keys: 0, libraries: [] };
+    access.pastGauge.setBound(this.memoryBound());
     let agreed = false;
     await underAllLatchesSoon(access, () => {
       agreed = also();
@@ -105,37 +141,85 @@ export class Snapshots {
       access.spaces.forEach((space, shard) => {
         cut.roots.push(Array.from({ length: world.databases }, (_, db) => space.root(db)));
         cut.deadlines.push(Array.from({ length: world.databases }, (_, db) => space.deadlines(db)));
+        for (let db = 0; db < world.databases; db++) cut.keys += space.count(db);
         access.pasts[shard].begin();
       });
       cut.changes = changes();
+      cut.rules = rulesText(access.process);
+      cut.libraries = libraries();
     });
-    if (!agreed) this.busy = false;
+    if (!agreed) {
+      access.pastGauge.setBound(0);
+      this.busy = false;
+    }
     return agreed ? cut : null;
   }
 
-  /** Has all shards of a cut written to files, and their pasts let go: the snapshot is over then. */
-  async write(cut: Cut, files: readonly SaveFile[]): Promise<SaveResult> {
-    const { settings, world, thread, aux } = this.parts;
-    this.pool ??= new Piscina({
-      filename: moduleUrl('../../workers/background', import.meta.url, import.meta.filename).href,
-      minThreads: 1,
-      maxThreads: 1,
-    });
+  /** How many bytes the snapshot may need for what changes while it is written. */
+  private memoryBound(): number {
+    const { settings, access } = this.parts;
+    const set = settings.number('snapshot-memory');
+    return set !== 0 ? set : Math.max(access.liveBytes() * SHARE_OF_DATA, LEAST_BOUND_BYTES);
+  }
+
+  /**
+   * Has all shards of a cut written to files, and their pasts let go: the snapshot is over then. `isWhole`: also keys that durability
+   * rules keep out of the journal.
+   */
+  async write(cut: Cut, files: readonly SaveFile[], isWhole: boolean): Promise<SaveResult> {
+    const { settings, world, access, thread, aux, saves } = this.parts;
+    this.readDelay();
+    saves[SAVE.keysTotal] = cut.keys;
+    saves[SAVE.keysDone] = 0;
     const task: SaveTask = {
       world,
       thread,
       files,
       roots: cut.roots,
       deadlines: cut.deadlines,
+      saves: saves.buffer as SharedArrayBuffer,
+      rules: isWhole ? '' : cut.rules,
+      libraries: cut.libraries,
       packs: settings.flag('rdbcompression'),
       withChecksum: settings.flag('rdbchecksum'),
       aux: aux(),
     };
     try {
-      return (await this.pool.run(task, { name: 'runSave' })) as SaveResult;
+      return (await this.inBackground(task, 'runSave')) as SaveResult;
     } finally {
+      saves[SAVE.stop] = 0;
+      saves[SAVE.keptBytes] = 0;
+      access.pastGauge.setBound(0);
+      access.admitWrites(world.workers);
       this.busy = false;
     }
+  }
+
+  /** Has the background thread sync files and folders. */
+  async sync(task: SyncTask): Promise<SyncResult> {
+    return (await this.inBackground(task, 'runSync')) as SyncResult;
+  }
+
+  private inBackground(task: SaveTask | SyncTask, name: string): Promise<unknown> {
+    this.pool ??= new Piscina({
+      filename: moduleUrl('../../workers/background', import.meta.url, import.meta.filename).href,
+      minThreads: 1,
+      maxThreads: 1,
+    });
+    return this.pool.run(task, { name });
+  }
+
+  /** Ends the snapshot under way, if there is one; returns when it has ended. */
+  async stop(): Promise<void> {
+    while (this.busy) {
+      this.parts.saves[SAVE.stop] = 1;
+      await pause(LOOK_MS);
+    }
+  }
+
+  /** Tells the background thread how slow the settings want it to be. */
+  readDelay(): void {
+    this.parts.saves[SAVE.keyDelayMicros] = this.parts.settings.number('rdb-key-save-delay');
   }
 
   /** Starts a snapshot where a save point is due; called now and then. */

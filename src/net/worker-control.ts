@@ -72,6 +72,15 @@ export class WorkerControl implements Control {
     this.send({ kind: 'pause', worker: this.start.worker, session: session.id, endMs, all });
   }
 
+  stopScript(thread: number): void {
+    this.send({ kind: 'stop-script', thread });
+  }
+
+  /** Lets the acceptor stop the scripts of this thread. */
+  announceEngine(words: SharedArrayBuffer, index: number): void {
+    this.send({ kind: 'script-engine', thread: this.start.thread, words, index });
+  }
+
   setActiveExpire(on: boolean): void {
     Atomics.store(this.access.process, PROCESS.expiryPaused, on ? 0 : 1);
   }
@@ -90,7 +99,13 @@ export class WorkerControl implements Control {
 
   settingsChanged(names: readonly string[]): string | null {
     const { settings, access, journal } = this;
-    return applySettings(names, { settings, access, journal, journalMemory: this.start.journal });
+    return applySettings(names, {
+      settings,
+      access,
+      journal,
+      journalMemory: this.start.journal,
+      saves: new Float64Array(this.start.saves),
+    });
   }
 
   crash(kind: 'segfault' | 'panic' | 'restart' | 'oom'): void {
@@ -110,7 +125,9 @@ export class WorkerControl implements Control {
     return this.journal.policy(shard) === POLICY.always;
   }
 
-  awaitSafe(): void {
+  /** `stamps`: pairs of shard and position. */
+  awaitSafe(stamps: readonly number[] = []): void {
+    for (let i = 0; i < stamps.length; i += 2) this.journal.askFor(stamps[i]);
     this.journal.awaitSafe(this.start.thread);
   }
 

@@ -7,12 +7,12 @@ import { COMMANDS } from '../commands/command-table.ts';
 import { DONE, type Executor } from '../dispatch/executor.ts';
 import { systemClock } from '../env/clock.ts';
 import { systemFiles } from '../env/files.ts';
-import type { FromWorker, ReplayRequest } from '../messages/thread-messages.ts';
+import type { FromWorker, RecordsRequest, ReplayRequest } from '../messages/thread-messages.ts';
 import { DamageError } from '../persistence/damage.ts';
 import { DataSetError } from '../persistence/data-set.ts';
 import { isRdbFile } from '../persistence/rdb-file-reader.ts';
 import { NoRoomForFileError, rdbLoadSteps } from '../persistence/rdb-load.ts';
-import type { ScanOrder } from '../persistence/recovery.ts';
+import { type ScanOrder, TruncatedError } from '../persistence/recovery.ts';
 import { replaySteps } from '../persistence/replay.ts';
 import { scanSteps } from '../persistence/scan.ts';
 import type { Args } from '../resp/args.ts';
@@ -20,6 +20,7 @@ import { ReplyWriter } from '../resp/reply-writer.ts';
 import { noteLoaded } from '../shard/load-progress.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { PROCESS_BITS } from '../shard/world.ts';
+import { loadRecords } from './redis-records.ts';
 
 const MINUS = 45;
 const SLICE_MS = 5;
@@ -34,6 +35,8 @@ export interface WorkerLoadParts {
   makeExecutor: () => Executor;
   /** Is this shard this worker's? */
   owns: (shard: number) => boolean;
+  /** Stores a library of functions: its code, one byte per character. Throws DamageError where it has no name. */
+  library: (code: string) => void;
   /** Setting key-load-delay: microseconds to wait after each record. */
   delayMicros: () => number;
 }
@@ -62,8 +65,13 @@ export class WorkerLoad {
   }
 
   /** Loads the worker's shards out of an RDB file; then says `rdb-loaded` or `load-failed`. */
-  loadRdb(path: string): void {
-    this.begin(this.rdbJob(path));
+  loadRdb(path: string, keepsExpired: boolean): void {
+    this.begin(this.rdbJob(path, keepsExpired ? 0 : systemClock.wallMs()));
+  }
+
+  /** Loads all shards out of a Redis server's records; then says `records-loaded` or `load-failed`. */
+  loadRecords(request: RecordsRequest): void {
+    this.begin(this.recordsJob(request));
   }
 
   private begin(job: Job): void {
@@ -93,18 +101,27 @@ export class WorkerLoad {
     return { kind: 'scanned', result: yield* scanSteps(systemFiles, files, shard, shards) };
   }
 
-  private *rdbJob(path: string): Job {
+  private *recordsJob(request: RecordsRequest): Job {
+    const { access, makeExecutor } = this.parts;
+    const executor = makeExecutor();
+    const progress = (bytes: number): void => noteLoaded(access.headers[0], bytes);
+    const parts = { access, executor, nowMs: systemClock.wallMs, progress };
+    return { kind: 'records-loaded', loaded: yield* loadRecords(request, parts) };
+  }
+
+  private *rdbJob(path: string, nowMs: number): Job {
     const { access, owns } = this.parts;
     const header = access.headers[access.spaces.findIndex((_, shard) => owns(shard))] ?? access.headers[0];
     const progress = (bytes: number): void => noteLoaded(header, bytes);
-    return { kind: 'rdb-loaded', keys: yield* this.rdbSteps(path, owns, systemClock.wallMs(), progress) };
+    return { kind: 'rdb-loaded', loaded: yield* this.rdbSteps(path, owns, nowMs, progress) };
   }
 
   private rdbSteps(path: string, owns: (shard: number) => boolean, nowMs: number, progress: (bytes: number) => void) {
     const { spaces, latches } = this.parts.access;
     const clockMs = systemClock.wallMs();
     const { hasher } = spaces[0];
-    return rdbLoadSteps(path, { files: systemFiles, spaces, latches, hasher, owns, nowMs, clockMs, progress });
+    const { library } = this.parts;
+    return rdbLoadSteps(path, { files: systemFiles, spaces, latches, hasher, owns, nowMs, clockMs, progress, library });
   }
 
   private *replayJob({ shard, files }: ReplayRequest): Job {
@@ -123,7 +140,7 @@ export class WorkerLoad {
     };
     for (const file of files) {
       if (isRdbFile(systemFiles, file.path))
-        commands += yield* this.rdbSteps(file.path, (one) => one === shard, 0, progress);
+        commands += (yield* this.rdbSteps(file.path, (one) => one === shard, 0, progress)).keys;
       else yield* replaySteps(systemFiles, [file], handler);
     }
     executor.clearTouched();
@@ -155,6 +172,6 @@ class ReplayError extends Error {}
 /** Is it the data, or the disk, that is to blame? */
 function isOfTheData(error: unknown): error is Error {
   if (error instanceof DamageError || error instanceof DataSetError || error instanceof ReplayError) return true;
-  if (error instanceof NoRoomForFileError) return true;
+  if (error instanceof NoRoomForFileError || error instanceof TruncatedError) return true;
   return error instanceof Error && 'syscall' in error;
 }

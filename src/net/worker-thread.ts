@@ -7,7 +7,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { Counters } from '../../native-free-shm/counters.ts';
 import { HalfSipHash } from '../../native-free-shm/half-siphash.ts';
 import { RingReader, RingWriter } from '../../native-free-shm/ring.ts';
-import { ClientRecords } from '../admin/client-records.ts';
+import { CLIENT_FLAG, ClientRecords } from '../admin/client-records.ts';
 import { CommandStats } from '../admin/command-stats.ts';
 import { ErrorStats } from '../admin/error-stats.ts';
 import { type LatencyEvent, LatencyEvents } from '../admin/latency-events.ts';
@@ -17,13 +17,16 @@ import { ServerSamples } from '../admin/server-samples.ts';
 import { SettingsStore } from '../admin/settings-store.ts';
 import { enumWord } from '../admin/settings-table.ts';
 import { SlowLog } from '../admin/slow-log.ts';
+import { REDIS_VERSION } from '../admin/version.ts';
 import { clientLine } from '../commands/client-text.ts';
 import { COMMANDS } from '../commands/command-table.ts';
 import { readSizeLimits } from '../commands/size-limits-setting.ts';
+import { BlockedClients } from '../dispatch/blocked-clients.ts';
 import { CommandTiming } from '../dispatch/command-timing.ts';
 import { Dispatcher } from '../dispatch/dispatcher.ts';
 import { Executor } from '../dispatch/executor.ts';
 import { LookAhead } from '../dispatch/look-ahead.ts';
+import { ReadyWaiters } from '../dispatch/ready-waiters.ts';
 import type { ServerContext } from '../dispatch/session.ts';
 import { Unit } from '../dispatch/unit.ts';
 import { UnitListeners } from '../dispatch/unit-listeners.ts';
@@ -39,9 +42,13 @@ import { eventBitsOf } from '../pubsub/key-event-records.ts';
 import { PushHub } from '../pubsub/push-hub.ts';
 import { Args } from '../resp/args.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
+import { LuaEngine } from '../scripting/lua-engine.ts';
+import { ScriptRuntime } from '../scripting/script-runtime.ts';
+import { RUNS, ScriptStore } from '../scripting/script-store.ts';
 import { loadProgress } from '../shard/load-progress.ts';
 import { ShardAccess } from '../shard/shard-access.ts';
-import { FIRST_WORKER, NOTIFY, PROCESS } from '../shard/world.ts';
+import { WaiterQueues } from '../shard/waiter-queues.ts';
+import { FIRST_WORKER, NOTIFY, PROCESS, STATE } from '../shard/world.ts';
 import type { Connection, ConnectionThread } from './connection.ts';
 import { newConnectionLimits, readConnectionLimits } from './connection-limits.ts';
 import { reportAcceptErrors } from './listener.ts';
@@ -56,6 +63,8 @@ export const MAX_RING_MESSAGE_BYTES = 1 << 30;
 /** Waiting units are looked at so often even where no bell rang, and the thread shows that it lives. */
 const TICK_MS = 100;
 const SWEEP_EVERY_TICKS = 10;
+/** Longer timers are set again when they are over. */
+const LONGEST_TIMER_MS = 2 ** 30;
 /** Another worker takes over the upkeep of a shard whose owner has not turned its event loop for so long (R30). */
 const ABANDONED_AFTER_MS = 1000;
 
@@ -77,6 +86,8 @@ class WorkerThread implements ConnectionThread {
   readonly pushes: PushHub;
   private readonly upkeep: Upkeep;
   private readonly watches: Watches;
+  private readonly blocked: BlockedClients;
+  private blockedTimer: NodeJS.Timeout | undefined;
   private readonly clients: WorkerClients;
   private readonly server: ServerContext;
   private readonly control: WorkerControl;
@@ -85,6 +96,10 @@ class WorkerThread implements ConnectionThread {
   /** The shutdown gives up what waits for the disk. */
   private hurried = false;
   private readonly load: WorkerLoad;
+  private readonly scripting: ScriptRuntime;
+  /** Bits of BUSY_BITS: another thread runs a script for too long. */
+  private busyBits = 0;
+  private busyAfterMs = 0;
   private settingsEpoch = -1;
   private maxMemory = 0;
   private latencyThresholdMs = 0;
@@ -110,8 +125,20 @@ class WorkerThread implements ConnectionThread {
     this.records = new ClientRecords(start.clients, worker);
     const interests = access.interestTables(world, this.records.watchWords);
     this.watches = new Watches(interests, access.latches, this.records);
+    this.scripting = unit.scripting = this.makeScripting();
     this.pushes = this.makePushHub();
-    unit.listeners = new UnitListeners(interests, this.pushes);
+    const queues = interests.map((table) => new WaiterQueues(table));
+    this.blocked = new BlockedClients({
+      queues,
+      latches: access.latches,
+      clients: this.records,
+      worker,
+      nowMs: systemClock.wallMs,
+      schedule: (atMs) => this.scheduleBlocked(atMs),
+    });
+    const { executor, blocked } = this;
+    const ready = new ReadyWaiters({ executor, queues, clients: this.records, outgoing: blocked.outgoing });
+    unit.listeners = new UnitListeners(interests, this.pushes, ready);
     this.server = this.makeContext(counters, journals);
     this.timing = new CommandTiming(COMMANDS.rows, this.server, systemClock.steadyMs);
     this.outbox = new Outbox({
@@ -121,13 +148,13 @@ class WorkerThread implements ConnectionThread {
       diskBroken: () => this.control.diskBroken(),
       schedule: (run) => setImmediate(run),
       isAlways: (shard) => this.control.isAlways(shard),
-      awaitSafe: () => this.control.awaitSafe(),
+      awaitSafe: (stamps) => this.control.awaitSafe(stamps),
     });
     this.dispatcher = new Dispatcher({
       server: this.server,
       executor: this.executor,
       facts: {
-        stateBits: () => access.stateBits() | this.control.journalStateBits(),
+        stateBits: () => access.stateBits() | this.control.journalStateBits() | this.busyBits,
         overMemory: () => this.maxMemory > 0 && access.liveBytes() > this.maxMemory,
         diskErrorText: () => this.control.journal.diskErrorText(),
         stopsWritesAfterFailedSave: () =>
@@ -138,6 +165,7 @@ class WorkerThread implements ConnectionThread {
       reply: this.reply,
       counters: this.counters,
       timing: this.timing,
+      ready,
       workers: world.workers,
     });
     this.upkeep = new Upkeep({
@@ -165,6 +193,7 @@ class WorkerThread implements ConnectionThread {
       fail: (error) => this.control.die(error),
       makeExecutor: () => this.replayExecutor(),
       owns: (shard) => shard % world.workers === start.worker,
+      library: (code) => this.scripting.storeLibrary(Buffer.from(code, 'latin1')),
       delayMicros: () => this.settings.number('key-load-delay'),
     });
     this.refreshSettings();
@@ -206,10 +235,39 @@ class WorkerThread implements ConnectionThread {
       workers: start.world.workers,
       hashKey: start.world.hashKey,
       ringWorker: (worker) => access.ringWorker(worker),
-      isOpen: (record, id) => records.read(record)?.id === id,
-      byId: (id) => this.clients.bySession(id)?.session ?? null,
+      isOpen: (record, id) => {
+        const info = records.read(record);
+        return info?.id === id && (info.flags & CLIENT_FLAG.closing) === 0;
+      },
+      byId: (id) => {
+        const session = this.clients.bySession(id)?.session ?? null;
+        return session?.closeAfterReply ? null : session;
+      },
       noteAllChanges: () => this.noteAllChanges(),
     });
+  }
+
+  private makeScripting(): ScriptRuntime {
+    const { control } = this;
+    return new ScriptRuntime(new ScriptStore(this.start.scripts), () => {
+      const engine = new LuaEngine({
+        host: this.dispatcher.scripts,
+        version: REDIS_VERSION,
+        nowMs: systemClock.wallMs,
+        random32: quickRandom32,
+      });
+      const { words, index } = engine.stopWord;
+      control.announceEngine(words.buffer as SharedArrayBuffer, index);
+      return engine;
+    });
+  }
+
+  /** Looks whether another thread has been running a script for so long that others are told so. */
+  private lookForSlowScripts(): void {
+    const { store } = this.scripting;
+    const thread = store.slowThread(this.busyAfterMs, systemClock.steadyMs(), this.start.thread);
+    if (thread === 0) this.busyBits = 0;
+    else this.busyBits = store.runs(thread) === RUNS.function ? STATE.functionBusy : STATE.scriptBusy;
   }
 
   private makeContext(counters: Counters<(typeof COUNTER_NAMES)[number]>, journals: Journal[]): ServerContext {
@@ -228,6 +286,9 @@ class WorkerThread implements ConnectionThread {
       spaces: access.spaces,
       journals,
       saves: new Float64Array(start.saves),
+      scripting: this.scripting,
+      steadyMs: systemClock.steadyMs,
+      pastGauge: access.pastGauge,
       shards: world.shards.length,
       workers: world.workers,
       databases: world.databases,
@@ -242,10 +303,12 @@ class WorkerThread implements ConnectionThread {
       control: this.control,
       pushes: this.pushes,
       watches: this.watches,
+      blocked: this.blocked,
       get loading() {
         return (access.stateBits() & 1) !== 0;
       },
       loadProgress: () => loadProgress(access.headers),
+      delayedSyncs: () => this.control.journal.statistic('delayedSyncs'),
       diskBroken: () => this.control.diskBroken(),
       pauseState: () => access.pauseState(),
       clockMicros: () => Math.floor((performance.timeOrigin + performance.now()) * 1000),
@@ -261,6 +324,7 @@ class WorkerThread implements ConnectionThread {
     this.executor.clockMs = now;
     this.access.heartbeats.beat(this.start.thread, now);
     if (this.settings.epoch !== this.settingsEpoch) this.refreshSettings();
+    if (this.busyBits !== 0) this.lookForSlowScripts();
     return now;
   }
 
@@ -289,6 +353,8 @@ class WorkerThread implements ConnectionThread {
     this.setUpkeepRate(settings.number('hz'));
     readConnectionLimits(settings, this.limits);
     this.idleTimeout = settings.number('timeout');
+    // 0: never
+    this.busyAfterMs = settings.number('busy-reply-threshold') || Number.POSITIVE_INFINITY;
     this.pushes.changes.eventBits = eventBitsOf(settings.text('notify-keyspace-events'));
     this.executor.unit.tellNewKeys((this.pushes.changes.eventBits & EVENT_CLASS.newKey) !== 0);
     this.pushes.reads.maxKeys = settings.number('tracking-table-max-keys');
@@ -301,6 +367,8 @@ class WorkerThread implements ConnectionThread {
     this.readClock();
     this.outbox.release();
     this.clients.closeKilled();
+    this.blocked.ask();
+    this.blocked.tidy();
     const more = this.dispatcher.poll();
     const undelivered = this.pushes.deliver();
     // a redirected invalidation goes through the log once more
@@ -310,12 +378,25 @@ class WorkerThread implements ConnectionThread {
 
   private tick(): void {
     const now = this.readClock();
+    this.lookForSlowScripts();
     this.dispatcher.poll();
     this.watches.tidy();
+    this.blocked.tidy();
     this.pushes.catchUp();
     this.pushes.log.ringListeners();
     if (++this.ticks % SWEEP_EVERY_TICKS === 0) this.clients.sweep(now, this.idleTimeout);
   }
+
+  private scheduleBlocked(atMs: number): void {
+    clearTimeout(this.blockedTimer);
+    const ms = Math.min(Math.max(atMs - systemClock.wallMs(), 0), LONGEST_TIMER_MS);
+    this.blockedTimer = setTimeout(this.expireBlocked, ms);
+  }
+
+  private readonly expireBlocked = (): void => {
+    this.readClock();
+    this.blocked.expire();
+  };
 
   /** From now on units note what they change, whoever cares. It stays so: to end it would need all latches. */
   private noteAllChanges(): void {
@@ -332,7 +413,7 @@ class WorkerThread implements ConnectionThread {
   private readonly runUpkeep = (now: number): void => {
     const began = systemClock.steadyMs();
     const more = this.upkeep.tick(now);
-    this.pushes.log.ringListeners();
+    this.dispatcher.publish();
     const expired = systemClock.steadyMs();
     this.noteLatency('expire-cycle', expired - began, now);
     this.control.drainAll(this.server.journals);
@@ -369,6 +450,7 @@ class WorkerThread implements ConnectionThread {
       quickRandom32,
       false,
     );
+    unit.scripting = this.scripting;
     // the limit may have been higher when the records were written
     unit.maxBulkBytes = Number.MAX_SAFE_INTEGER;
     return new Executor({ ...this.executorParts(), unit });
@@ -405,7 +487,10 @@ class WorkerThread implements ConnectionThread {
         this.load.replay(message);
         return;
       case 'load-rdb':
-        this.load.loadRdb(message.path);
+        this.load.loadRdb(message.path, message.keepsExpired);
+        return;
+      case 'load-records':
+        this.load.loadRecords(message);
         return;
       case 'answer': {
         const session = this.clients.bySession(message.session)?.session;

@@ -41,37 +41,60 @@ export function formatManifest({ base, increments }: ShardManifest): Buffer {
   return Buffer.from(text, 'utf8');
 }
 
-/** Parses a manifest; throws with the line's number where it is not understood. */
-export function parseManifest(content: Buffer): ShardManifest {
+/**
+ * Parses a manifest; throws with the line's number where it is not understood. The texts hold Redis's own words for the mistake, which
+ * people search for. `ofRedis`: there need not be an increment.
+ */
+export function parseManifest(content: Buffer, ofRedis = false): ShardManifest {
   const manifest: ShardManifest = { base: null, increments: [] };
   const lines = content.toString('utf8').split('\n');
-  if (lines.pop() !== '') throw new Error('its last line has no end');
+  if (content.length === 0) throw new Error('Found an empty AOF manifest');
+  if (lines.pop() !== '') throw new Error('its last line has no end: Invalid AOF manifest file format');
   lines.forEach((line, index) => {
-    if (line.startsWith('#') || line === '') return;
-    const problem = addLine(manifest, line);
+    if (line.startsWith('#')) return;
+    const problem =
+      line.length > MAX_LINE_LENGTH ? 'The AOF manifest file contains too long line' : addLine(manifest, line);
     if (problem !== '') throw new Error(`line ${index + 1}: ${problem}`);
   });
-  if (manifest.increments.length === 0) throw new Error('it names no increment');
+  if (manifest.increments.length === 0 && !ofRedis) throw new Error('it names no increment');
   return manifest;
 }
 
+/** name and value of the fields that count, then perhaps others that a later version added. */
+const LINE = /^file (\S+|"(?:[^"\\]|\\.)*") seq (\d{1,15}) type (\S+)(?: [^\s"]+ (?:[^\s"]+|"(?:[^"\\]|\\.)*"))*\r?$/;
+const MAX_LINE_LENGTH = 1024;
+
 function addLine(manifest: ShardManifest, line: string): string {
-  const match = /^file (\S+|"(?:[^"\\]|\\.)*") seq (\d{1,15}) type ([bih])\r?$/.exec(line);
-  if (match === null) return 'it is not `file <name> seq <number> type <b|i|h>`';
-  const name = match[1].startsWith('"') ? match[1].slice(1, -1).replace(/\\(.)/g, '$1') : match[1];
+  const match = LINE.exec(line);
+  if (match === null) return 'Invalid AOF manifest file format';
+  const name = match[1].startsWith('"') ? unquoteName(match[1].slice(1, -1)) : match[1];
   if (name.includes('/') || name === '' || name === '.' || name === '..') return `${name} is not the name of a file`;
   const file = { name, sequence: Number(match[2]) };
-  if (match[3] === 'b') {
-    if (manifest.base !== null) return 'a second base';
-    manifest.base = file;
-  } else if (match[3] === 'i') {
-    const last = manifest.increments.at(-1);
-    if (last !== undefined && last.sequence >= file.sequence) return 'increments are out of order';
-    manifest.increments.push(file);
+  switch (match[3]) {
+    case 'b':
+      if (manifest.base !== null) return 'Found duplicate base file information';
+      manifest.base = file;
+      return '';
+    case 'i':
+      if ((manifest.increments.at(-1)?.sequence ?? -1) >= file.sequence) return 'Found a non-monotonic sequence number';
+      manifest.increments.push(file);
+      return '';
+    case 'h':
+      return '';
   }
-  return '';
+  return `Unknown AOF file type ${match[3]}`;
 }
 
+const ESCAPES: Readonly<Record<string, string>> = { '\n': 'n', '\r': 'r', '\t': 't', '\x07': 'a', '\b': 'b' };
+const ESCAPED = new Map(Object.entries(ESCAPES).map(([char, letter]) => [letter, char]));
+
 function quoteName(name: string): string {
-  return /[\s"\\]/.test(name) ? `"${name.replace(/["\\]/g, '\\$&')}"` : name;
+  if (!/[\s"\\\p{Cc}]/u.test(name)) return name;
+  return `"${name.replace(/["\\\n\r\t\b]/g, (char) => `\\${ESCAPES[char] ?? char}`)}"`;
+}
+
+function unquoteName(text: string): string {
+  return text.replace(/\\(?:x([0-9a-fA-F]{2})|(.))/g, (_, code: string | undefined, char: string) =>
+    code === undefined ? (ESCAPED.get(char) ?? char) : String.fromCharCode(Number.parseInt(code, 16)),
+  );
 }

@@ -2,9 +2,11 @@
 export class DamageError extends Error {
   readonly path: string;
   readonly offset: number;
+  readonly problem: string;
   constructor(path: string, offset: number, problem: string) {
     super(`${path} is damaged at byte ${offset}: ${problem}`);
     this.path = path;
     this.offset = offset;
+    this.problem = problem;
   }
 }

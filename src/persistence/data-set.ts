@@ -6,15 +6,16 @@
  *   shard-0/appendonly.aof.manifest       which files, in order (aof-manifest.ts)                  replaced as a whole
  *   shard-0/appendonly.aof.1.base.aof     state at some position; there need not be one            never changed
  *   shard-0/appendonly.aof.1.incr.aof     every record since                                       appended, cut at recovery
+ *   skein.taken-over                      only where files of a Redis server lie beside it: what they were (redis-files.ts)
  *
  * Invariant 1: a file is named by a manifest only after its content and its name are on stable storage.
- * Invariant 2: a data set appears as a whole: it is made under another name, synced, then renamed. What an interrupted creation left
- *              is thrown away by the next.
+ * Invariant 2: a data set appears as a whole: it is made under another name, synced, then renamed or, where other files lie in the
+ *              folder, moved into it, skein.manifest last; a start goes on with a move that was interrupted. What an interrupted
+ *              creation left is thrown away by the next.
  */
 import { crc32 } from 'node:zlib';
 import { type Files, readWhole, replaceFile } from '../env/files.ts';
 import { randomHex } from '../env/random.ts';
-import type { JournalMemory } from '../journal/journal-memory.ts';
 import { FORMAT_VERSION } from './aof-lines.ts';
 import {
   formatManifest,
@@ -24,7 +25,8 @@ import {
   type ShardManifest,
 } from './aof-manifest.ts';
 import { DamageError } from './damage.ts';
-import { BaseWriter, baseRoom, createIncrement, type FileOrder } from './journal-file.ts';
+import { BaseWriter, baseRoom, createIncrement } from './journal-file.ts';
+import { describeRedisFiles, TAKEN_OVER } from './redis-files.ts';
 import type { ShardFile } from './scan.ts';
 
 /** Where a data set lies. */
@@ -48,12 +50,14 @@ export interface DataSet {
 export class DataSetError extends Error {}
 
 export const TOP_MANIFEST = 'skein.manifest';
+/** A data set that another one has replaced lies in a folder whose name begins so. */
+const ASIDE = 'skein-old-';
 
 export function shardFolder(place: Place, shard: number): string {
   return `${place.folder}/${shardFolderName(shard)}`;
 }
 
-function shardFolderName(shard: number): string {
+export function shardFolderName(shard: number): string {
   return `shard-${shard}`;
 }
 
@@ -62,7 +66,7 @@ export function formatTopManifest({ shards, id }: DataSet): Buffer {
   return Buffer.from(`${text}crc32 ${crc32(text).toString(16).padStart(8, '0')}\n`, 'latin1');
 }
 
-function parseTopManifest(path: string, content: Buffer): DataSet {
+export function parseTopManifest(path: string, content: Buffer): DataSet {
   const match = /^(skein-data (\d{1,9})\nshards (\d{1,4})\nid ([0-9a-f]{32})\n)crc32 ([0-9a-f]{8})\n$/.exec(
     content.toString('latin1'),
   );
@@ -78,14 +82,7 @@ function parseTopManifest(path: string, content: Buffer): DataSet {
 export function readDataSet(place: Place): DataSet | null {
   const path = `${place.folder}/${TOP_MANIFEST}`;
   adoptFinished(place);
-  if (place.files.exists(path)) return parseTopManifest(path, readWhole(place.files, path));
-  const stock = [`${place.folder}/${manifestFileName(place.prefix)}`, `${place.parent}/${place.prefix}`];
-  for (const foreign of stock)
-    if (place.files.exists(foreign))
-      throw new DataSetError(
-        `${foreign} was written by a Redis server; this version cannot load it. Move it away to start empty.`,
-      );
-  return null;
+  return place.files.exists(path) ? parseTopManifest(path, readWhole(place.files, path)) : null;
 }
 
 /** Writes the state of one shard as records: `writer.journal.command…`, `writer.next()` after each. */
@@ -102,57 +99,117 @@ export function createDataSet(
   starts: readonly number[] = [],
 ): DataSet {
   refuseShards(place);
-  const dataSet = makeDataSet(place, shards, source, starts);
-  place.files.rename(`${place.folder}.making`, place.folder);
-  place.files.syncFolder(place.parent);
-  return dataSet;
+  return replaceDataSet(place, shards, source, starts);
 }
 
 /**
  * The same over a data set that may be there, which is removed when the new one is complete. A crash on the way leaves the old one or the
- * new one.
+ * new one. Files of others in the folder stay.
  */
 export function replaceDataSet(
   place: Place,
   shards: number,
-  source: StateSource,
+  source: StateSource | null,
   starts: readonly number[] = [],
 ): DataSet {
-  const { files, folder, parent } = place;
-  const dataSet = makeDataSet(place, shards, source, starts);
-  const aside = files.exists(folder) ? setAside(place) : null;
-  files.rename(`${folder}.making`, folder);
-  files.syncFolder(parent);
-  if (aside !== null) files.removeFolder(aside);
+  beginMaking(place, shards);
+  const bases = source === null ? [] : writeBases(place, shards, source);
+  const { dataSet, aside } = finishMaking(place, shards, bases, starts);
+  if (aside !== null) place.files.removeFolder(aside);
   return dataSet;
 }
 
-/** The data set, complete and synced, under its working name. */
-function makeDataSet(place: Place, shards: number, source: StateSource | null, starts: readonly number[]): DataSet {
-  const { files, folder, prefix } = place;
+/** Makes the empty folders of a data set under its working name; returns that of each shard. */
+export function beginMaking({ files, folder }: Place, shards: number): string[] {
   const making = `${folder}.making`;
-  const room = source === null ? null : baseRoom();
   files.removeFolder(making);
   files.makeFolder(making);
-  for (let shard = 0; shard < shards; shard++) {
-    const shardPath = `${making}/${shardFolderName(shard)}`;
-    files.makeFolder(shardPath);
-    const order = { files, folder: shardPath, prefix, sequence: 1, shard, shards, start: 0 };
-    const base = source === null || room === null ? null : writeBase(order, room, source);
-    const increment = createIncrement({ ...order, start: starts[shard] ?? 0 });
-    files.close(increment.fd);
-    replaceFile(files, shardPath, manifestFileName(prefix), formatManifest({ base, increments: [increment.file] }));
-  }
-  const dataSet = { shards, id: randomHex(16) };
-  replaceFile(files, making, TOP_MANIFEST, formatTopManifest(dataSet));
-  return dataSet;
+  return Array.from({ length: shards }, (_, shard) => {
+    const path = `${making}/${shardFolderName(shard)}`;
+    files.makeFolder(path);
+    return path;
+  });
 }
 
-/** A data set that was made in the place of one that was set aside: the process ended between the two renames. */
-function adoptFinished({ files, folder, parent }: Place): void {
-  if (files.exists(folder) || !files.exists(`${folder}.making/${TOP_MANIFEST}`)) return;
-  files.rename(`${folder}.making`, folder);
+/**
+ * Completes what `beginMaking` began: `bases` by shard, which are in its folders and on stable storage. Then it takes its place; `aside`:
+ * where the data set is now that was there before.
+ */
+export function finishMaking(
+  place: Place,
+  shards: number,
+  bases: readonly ManifestFile[],
+  starts: readonly number[] = [],
+): { dataSet: DataSet; aside: string | null } {
+  const { files, folder, prefix } = place;
+  const making = `${folder}.making`;
+  for (let shard = 0; shard < shards; shard++) {
+    const shardPath = `${making}/${shardFolderName(shard)}`;
+    const order = { files, folder: shardPath, prefix, sequence: 1, shard, shards, start: starts[shard] ?? 0 };
+    const increment = createIncrement(order);
+    files.close(increment.fd);
+    const manifest = formatManifest({ base: bases[shard] ?? null, increments: [increment.file] });
+    replaceFile(files, shardPath, manifestFileName(prefix), manifest);
+  }
+  const known = describeRedisFiles(place);
+  if (known.length > 0) replaceFile(files, making, TAKEN_OVER, known);
+  const dataSet = { shards, id: randomHex(16) };
+  replaceFile(files, making, TOP_MANIFEST, formatTopManifest(dataSet));
+  return { dataSet, aside: takePlace(place) };
+}
+
+function writeBases({ files, folder, prefix }: Place, shards: number, source: StateSource): ManifestFile[] {
+  const room = baseRoom();
+  return Array.from({ length: shards }, (_, shard) => {
+    const shardPath = `${folder}.making/${shardFolderName(shard)}`;
+    const writer = new BaseWriter({ files, folder: shardPath, prefix, sequence: 1, shard, shards, start: 0 }, room);
+    source(shard, writer);
+    return writer.finish();
+  });
+}
+
+/**
+ * Moves a complete data set from its working name to where it belongs; one that is there goes into a folder of its own, whose path is
+ * returned. Every step may be the last before a crash: `adoptFinished` begins anew, and finds what is still to be moved.
+ */
+function takePlace(place: Place): string | null {
+  const { files, folder, parent } = place;
+  const making = `${folder}.making`;
+  if (!files.exists(folder) || files.list(folder).length === 0) {
+    files.rename(making, folder);
+    files.syncFolder(parent);
+    return null;
+  }
+  const { shards } = parseTopManifest(making, readWhole(files, `${making}/${TOP_MANIFEST}`));
+  const incoming = new Set(files.list(making));
+  const aside = `${folder}/${ASIDE}${randomHex(4)}`;
+  const present = files.list(folder);
+  const old = present.filter((name) => {
+    if (name === TOP_MANIFEST) return true;
+    if (name === TAKEN_OVER) return incoming.has(name) || present.includes(TOP_MANIFEST);
+    // of two with one name that in the folder is the old one; what the new one has not got is old, or has been moved already
+    const index = /^shard-(\d+)$/.exec(name)?.[1];
+    return index !== undefined && (incoming.has(name) || Number(index) >= shards);
+  });
+  if (old.includes(TOP_MANIFEST)) old.unshift(...old.splice(old.indexOf(TOP_MANIFEST), 1));
+  if (old.length > 0) files.makeFolder(aside);
+  for (const name of old) files.rename(`${folder}/${name}`, `${aside}/${name}`);
+  files.syncFolder(folder);
+  const names = [...incoming].filter((name) => name !== TOP_MANIFEST && !name.startsWith('temp-'));
+  for (const name of names) files.rename(`${making}/${name}`, `${folder}/${name}`);
+  files.syncFolder(folder);
+  files.rename(`${making}/${TOP_MANIFEST}`, `${folder}/${TOP_MANIFEST}`);
+  files.syncFolder(folder);
+  files.removeFolder(making);
   files.syncFolder(parent);
+  return old.length > 0 ? aside : null;
+}
+
+/** A data set that is complete but has not, or not wholly, taken its place: the process ended before it could. */
+function adoptFinished(place: Place): void {
+  const { files, folder } = place;
+  if (!files.exists(`${folder}.making/${TOP_MANIFEST}`) || files.exists(`${folder}/${TOP_MANIFEST}`)) return;
+  takePlace(place);
 }
 
 /** Shard folders without skein.manifest: somebody took it away, or the folder is of something else. */
@@ -160,12 +217,6 @@ function refuseShards({ files, folder }: Place): void {
   const found = files.list(folder).find((name) => /^shard-\d+$/.test(name));
   if (found !== undefined)
     throw new DataSetError(`${folder}/${found} exists, but ${folder}/${TOP_MANIFEST} is missing; nothing was changed`);
-}
-
-function writeBase(order: FileOrder, room: JournalMemory, source: StateSource): ManifestFile {
-  const writer = new BaseWriter(order, room);
-  source(order.shard, writer);
-  return writer.finish();
 }
 
 /**

@@ -34,7 +34,8 @@ export function* checkRdbFile(files: Files, path: string): Generator<void, void,
     if (last !== EOF) throw new DamageError(path, end - 1, 'unexpected end');
     if (tail === 0) return;
     readFully(files, fd, buf, CHECKSUM_BYTES, end);
-    if (buf.readBigUInt64LE(0) !== 0n && !crc.equals(buf, 0)) throw new DamageError(path, end, 'its checksum is wrong');
+    if (buf.readBigUInt64LE(0) !== 0n && !crc.equals(buf, 0))
+      throw new DamageError(path, end, 'its checksum is wrong (RDB CRC error)');
   } finally {
     files.close(fd);
   }

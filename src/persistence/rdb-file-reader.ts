@@ -77,7 +77,7 @@ export class RdbFileReader extends RdbReader {
     this.summed = this.pos;
     this.need(CHECKSUM_BYTES);
     const none = this.buf.readBigUInt64LE(this.pos) === 0n;
-    if (!none && !this.crc.equals(this.buf, this.pos)) throw this.damage('its checksum is wrong');
+    if (!none && !this.crc.equals(this.buf, this.pos)) throw this.damage('its checksum is wrong (RDB CRC error)');
     this.pos += CHECKSUM_BYTES;
     this.summed = this.pos;
   }

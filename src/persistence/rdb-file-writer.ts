@@ -24,6 +24,7 @@ export class RdbFileWriter {
   private readonly path: string;
   private readonly crc = new Crc64();
   private readonly withChecksum: boolean;
+  private isOpen = true;
 
   /** Creates the file at `path`; one that is there is replaced. `packs`: rdbcompression; `withChecksum`: rdbchecksum. */
   constructor(files: Files, path: string, packs: boolean, withChecksum: boolean) {
@@ -40,6 +41,12 @@ export class RdbFileWriter {
     this.out.byte(RDB_OPCODE.aux);
     this.out.stringText(name);
     this.out.stringText(value);
+  }
+
+  /** A library of functions: its code, one byte per character. */
+  library(code: string): void {
+    this.out.byte(RDB_OPCODE.function2);
+    this.out.stringText(code);
   }
 
   /** The entries that follow belong to database `db`, which has so many keys, and so many with a deadline. */
@@ -78,14 +85,19 @@ export class RdbFileWriter {
     writeAllParts(this.files, this.fd, [sum], this.fileBytes);
     this.fileBytes += CHECKSUM_BYTES;
     this.files.syncData(this.fd);
-    this.files.close(this.fd);
+    this.close();
     this.files.rename(this.path, finalPath);
     this.files.syncFolder(folder);
   }
 
-  /** Gives up: nothing stays behind. */
+  /** Gives up, at whatever point: nothing stays behind. */
   abandon(): void {
-    this.files.close(this.fd);
+    if (this.isOpen) this.close();
     this.files.remove(this.path);
+  }
+
+  private close(): void {
+    this.isOpen = false;
+    this.files.close(this.fd);
   }
 }

@@ -8,11 +8,11 @@ import { DamagedRdbError } from '../datatypes/rdb-reader.ts';
 import type { Files } from '../env/files.ts';
 import { MAX_KEY_BYTES, NO_DEADLINE, TYPE_STRING } from '../keyspace/entry.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
-import { RDB_OPCODE } from '../keyspace/rdb-types.ts';
 import { RdbValueReader, READ } from '../keyspace/rdb-value-reader.ts';
 import { skipRdbValue } from '../keyspace/rdb-value-skip.ts';
 import { slotMap, slotOf } from '../keyspace/slot.ts';
 import { RdbFileReader } from './rdb-file-reader.ts';
+import { RdbWalk } from './rdb-walk.ts';
 
 const ENTRIES_PER_STEP = 64;
 const SPIN_MICROS = 20;
@@ -31,6 +31,8 @@ export interface RdbLoadParts {
   nowMs: number;
   /** Unix ms for the access clocks. */
   clockMs: number;
+  /** A library of functions, for the thread that owns shard 0: its code, one byte per character. */
+  library: (code: string) => void;
   /** So many more bytes of the file are behind us. */
   progress: (bytes: number) => void;
 }
@@ -38,13 +40,24 @@ export interface RdbLoadParts {
 /** The memory cannot take what the file holds. */
 export class NoRoomForFileError extends Error {}
 
-/** Loads the file; returns how many keys it gave. Throws DamageError, NoRoomForFileError and the system's errors. */
-export function* rdbLoadSteps(path: string, parts: RdbLoadParts): Generator<void, number, void> {
+/** What a file gave. */
+export interface RdbLoaded {
+  /** Keys that were taken, and those of these shards that were left out because their time was over. */
+  keys: number;
+  expired: number;
+  /** Libraries of functions that the file has. */
+  libraries: number;
+  /** Offset behind the end of the RDB data: records of an append-only file may follow. */
+  endOffset: number;
+}
+
+/** Loads the file. Throws DamageError, NoRoomForFileError and the system's errors. */
+export function* rdbLoadSteps(path: string, parts: RdbLoadParts): Generator<void, RdbLoaded, void> {
   const reader = new RdbFileReader(parts.files, path);
   try {
     const load = new RdbLoad(reader, parts);
     while (!load.step()) yield;
-    return load.keys;
+    return { keys: load.keys, expired: load.expired, libraries: load.libraries, endOffset: reader.offset };
   } catch (error) {
     if (error instanceof DamagedRdbError) throw reader.damage(error.message);
     throw error;
@@ -53,20 +66,17 @@ export function* rdbLoadSteps(path: string, parts: RdbLoadParts): Generator<void
   }
 }
 
-class RdbLoad {
+class RdbLoad extends RdbWalk {
   keys = 0;
-  private readonly reader: RdbFileReader;
+  expired = 0;
   private readonly parts: RdbLoadParts;
   private readonly values: RdbValueReader[];
   private readonly shardOfSlot: Uint8Array;
-  private db = 0;
-  private deadline = NO_DEADLINE;
-  private idleSeconds = -1;
   private told = 0;
   private key = Buffer.alloc(256);
 
   constructor(reader: RdbFileReader, parts: RdbLoadParts) {
-    this.reader = reader;
+    super(reader, parts.spaces[0].databases);
     this.parts = parts;
     this.values = parts.spaces.map((space) => new RdbValueReader(space));
     this.shardOfSlot = slotMap(parts.spaces.length);
@@ -81,50 +91,11 @@ class RdbLoad {
     return done;
   }
 
-  /** Reads one entry, or what stands between entries; true at the end. */
-  private next(): boolean {
-    const { reader } = this;
-    const code = reader.byte();
-    switch (code) {
-      case RDB_OPCODE.eof:
-        reader.checkSum();
-        return true;
-      case RDB_OPCODE.selectDb:
-        this.db = reader.length();
-        if (this.db >= this.parts.spaces[0].databases)
-          throw new DamagedRdbError(`it has a database ${this.db}, there are ${this.parts.spaces[0].databases} here`);
-        return false;
-      case RDB_OPCODE.resizeDb:
-        reader.length();
-        reader.length();
-        return false;
-      case RDB_OPCODE.aux:
-        reader.string();
-        reader.string();
-        return false;
-      case RDB_OPCODE.expireTimeMs:
-        this.deadline = reader.millis();
-        return false;
-      case RDB_OPCODE.expireTime:
-        this.deadline = reader.seconds() * 1000;
-        return false;
-      case RDB_OPCODE.freq:
-        reader.byte();
-        return false;
-      case RDB_OPCODE.idle:
-        this.idleSeconds = reader.length();
-        return false;
-      case RDB_OPCODE.function2:
-        throw new DamagedRdbError('it holds functions, which this version cannot load');
-      case RDB_OPCODE.functionPreGa:
-      case RDB_OPCODE.moduleAux:
-        throw new DamagedRdbError('it holds data of modules or of an unfinished Redis version');
-    }
-    this.entry(code);
-    return false;
+  protected override library(code: string): void {
+    if (this.parts.owns(0)) this.parts.library(code);
   }
 
-  private entry(rdbType: number): void {
+  protected override entry(rdbType: number): void {
     const { reader, parts } = this;
     reader.string();
     const length = reader.sEnd - reader.sStart;
@@ -133,10 +104,9 @@ class RdbLoad {
     reader.sBuf.copy(this.key, 0, reader.sStart, reader.sEnd);
     const shard = this.shardOfSlot[slotOf(this.key, 0, length)];
     const expired = this.deadline !== NO_DEADLINE && this.deadline <= parts.nowMs;
+    if (expired && parts.owns(shard)) this.expired++;
     if (!parts.owns(shard) || expired) skipRdbValue(rdbType, reader);
     else this.load(rdbType, shard, length);
-    this.deadline = NO_DEADLINE;
-    this.idleSeconds = -1;
   }
 
   private load(rdbType: number, shard: number, keyBytes: number): void {

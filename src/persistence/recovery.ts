@@ -3,11 +3,12 @@
  *
  * Order, so that a crash at any point leads to the same cut again (R17):
  *   1 scan, cut, checks   nothing is changed; any refusal leaves the files as they were
- *   2 truncate and sync   file by file; what is cut off belongs to no kept transaction, so a second recovery computes the same cut
+ *   2 truncate and sync   file by file, the last of a shard first; what is cut off belongs to no kept transaction, so a second recovery
+ *                         computes the same cut. The increment before the last one is synced too: a rewrite may not have got so far
  *   3 replay              (replay.ts, by the caller: one shard per thread if it likes)
  *   4 append              only after 2 is done for all shards
  */
-import { OPEN } from '../env/files.ts';
+import { type Files, OPEN } from '../env/files.ts';
 import type { JournalStart, Policy } from '../journal/journal-memory.ts';
 import { DamageError } from './damage.ts';
 import { type DataSet, type Place, readShardManifest, shardFiles } from './data-set.ts';
@@ -66,59 +67,86 @@ export function scanOrders(place: Place, { shards }: DataSet): ScanOrder[] {
 export function cutShards(place: Place, scans: readonly ScanResult[], options: RecoveryOptions): RecoveredShard[] {
   const cut = greatestCut(scans);
   checkSafe(scans, cut);
-  const ends = scans.map((scan) => cutOffset(scan, cut[scan.shard]));
-  const sizes = scans.map((scan) => scan.endOffset + scan.tornBytes);
+  const places = scans.map((scan) => cutPlace(scan, cut[scan.shard]));
   scans.forEach((scan, shard) => {
-    if (ends[shard] === sizes[shard]) return;
-    if (!options.loadTruncated)
-      throw new TruncatedError(
-        `${lastFile(scan).path} would be cut to ${ends[shard]} bytes, and aof-load-truncated is no`,
-      );
-    options.warn(cutText(scan, ends[shard], sizes[shard], cut[shard]));
+    const bytes = bytesCut(scan, places[shard]);
+    if (bytes === 0) return;
+    const text = cutText(scan, places[shard], cut[shard]);
+    if (!options.loadTruncated) throw new TruncatedError(`${text}: aof-load-truncated is no, so nothing was changed`);
+    options.warn(text);
   });
-  return scans.map((scan, shard) => applyCut(place, scan, scans.length, cut[shard], ends[shard], sizes[shard]));
+  return scans.map((scan, shard) => applyCut(place, scan, scans.length, cut[shard], places[shard]));
 }
 
-/** Bytes of the last file that belong to the cut. */
-function cutOffset(scan: ScanResult, cut: number): number {
-  if (cut === scan.end) return scan.endOffset;
+/** Where a cut falls: behind so many bytes of which of the files; whose bytes were `size`. */
+interface CutPlace {
+  file: number;
+  end: number;
+  size: number;
+}
+
+function cutPlace(scan: ScanResult, cut: number): CutPlace {
+  const size = (file: number): number => scan.fileBytes[file];
+  if (cut === scan.end) return { file: scan.endFile, end: scan.endOffset, size: size(scan.endFile) };
   const part = scan.parts.find(({ start }) => start === cut);
-  if (part === undefined || part.offset < 0)
+  if (part === undefined || part.file < scan.files.length - 2)
     throw new DamageError(lastFile(scan).path, 0, `the data would have to be cut at position ${cut}, before this file`);
-  return part.offset;
+  return { file: part.file, end: part.offset, size: size(part.file) };
 }
 
-function cutText(scan: ScanResult, end: number, size: number, position: number): string {
-  const { path } = lastFile(scan);
-  const torn = scan.tornBytes > 0 ? `${scan.tornBytes} bytes of it are a torn write` : '';
-  const straddling =
-    end < scan.endOffset ? `${scan.endOffset - end} bytes of it follow a transaction that another shard lost` : '';
-  const why = [torn, straddling].filter((text) => text !== '').join(', ');
-  return `${path}: cut from ${size} to ${end} bytes, position ${position} (${why})`;
+/** Bytes of a shard's files that do not belong to the cut. */
+function bytesCut(scan: ScanResult, { file, end, size }: CutPlace): number {
+  const last = scan.files.length - 1;
+  return size - end + (file < last ? scan.fileBytes[last] : 0);
 }
 
-function applyCut(
-  place: Place,
-  scan: ScanResult,
-  shards: number,
-  cut: number,
-  end: number,
-  size: number,
-): RecoveredShard {
+function cutText(scan: ScanResult, { file, end, size }: CutPlace, position: number): string {
+  const last = scan.files.length - 1;
+  const why: string[] = [];
+  if (scan.tornBytes > 0) why.push(`${scan.tornBytes} bytes of it are a torn write`);
+  if (file === scan.endFile && end < scan.endOffset)
+    why.push(`${scan.endOffset - end} bytes of it follow a transaction that another shard lost`);
+  if (file < last) why.push(`all ${scan.fileBytes[last]} bytes of ${scan.files[last].path} go with it`);
+  return `${scan.files[file].path}: cut from ${size} to ${end} bytes, position ${position} (${why.join(', ')})`;
+}
+
+function applyCut(place: Place, scan: ScanResult, shards: number, cut: number, at: CutPlace): RecoveredShard {
   const { files } = place;
-  const last = lastFile(scan);
-  const fd = files.open(last.path, OPEN.update);
+  const lastIndex = scan.files.length - 1;
+  const fd = files.open(lastFile(scan).path, OPEN.update);
+  const emptied = at.file < lastIndex;
+  const { end, size } = emptied ? { end: 0, size: scan.fileBytes[lastIndex] } : at;
   if (end < size) files.truncate(fd, end);
-  const begun = scan.unbegun ? beginIncrement(files, fd, { shard: scan.shard, shards, start: cut }) : null;
+  if (lastIndex > 0 && !scan.files[lastIndex - 1].isBase) {
+    // emptied before the other one is cut: or there were a hole between them
+    if (emptied) files.syncData(fd);
+    settleBefore(files, scan.files[lastIndex - 1].path, emptied ? at.end : Number.POSITIVE_INFINITY);
+  }
+  const begin = scan.unbegun || emptied;
+  const begun = begin ? beginIncrement(files, fd, { shard: scan.shard, shards, start: cut }) : null;
   files.syncData(fd);
   return {
     shard: scan.shard,
-    files: scan.files.map(({ path }) => ({ path, end: path === last.path ? end : Number.POSITIVE_INFINITY })),
+    files: scan.files.map(({ path }, index) => ({ path, end: replayEnd(index, lastIndex, at) })),
     position: cut,
     fd,
     fileBytes: begun?.fileBytes ?? end,
     salt: begun?.salt ?? scan.salt,
   };
+}
+
+/** Bytes of a file that are to be replayed. */
+function replayEnd(index: number, lastIndex: number, at: CutPlace): number {
+  if (index === at.file) return at.end;
+  return index === lastIndex ? 0 : Number.POSITIVE_INFINITY;
+}
+
+/** Syncs the increment before the last one, cut to `end` bytes. */
+function settleBefore(files: Files, path: string, end: number): void {
+  const fd = files.open(path, OPEN.update);
+  if (end < files.size(fd)) files.truncate(fd, end);
+  files.syncData(fd);
+  files.close(fd);
 }
 
 function lastFile(scan: ScanResult): ShardFile {

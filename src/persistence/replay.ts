@@ -9,6 +9,7 @@ import { DamageError } from './damage.ts';
 
 const READ_BYTES = 1024 * 1024;
 const HASH = 35;
+const STAR = 42;
 const LF = 10;
 const MAX_BULK_BYTES = 2 ** 31 - 1;
 /** Records between two steps. */
@@ -18,33 +19,41 @@ const LATER = -100;
 
 export interface ReplayHandler {
   /**
-   * One record: `args` in database `db`, valid during the call. SELECT, MULTI and EXEC do not arrive here. False: it cannot be
+   * One record: `args` in database `db`, valid during the call, which begins at `offset` of its file. SELECT, MULTI and EXEC do not arrive here. False: it cannot be
    * applied now and comes again, after a step.
    */
-  apply(db: number, args: Args): boolean;
+  apply(db: number, args: Args, offset: number): boolean;
+  /** MULTI (`opens`) or EXEC at this offset of the file. */
+  bracket?(opens: boolean, offset: number): void;
   /** So many more bytes of files are behind us; called now and then. */
   progress(bytes: number): void;
 }
 
+/** A range of a file: from byte `from` (0) up to byte `end`. */
+export interface FileRange {
+  path: string;
+  from?: number;
+  end: number;
+}
+
+/** A file ends within a record, which begins at `offset`. */
+export class TornRecordError extends DamageError {}
+
 /** Replays the files of a shard, each up to byte `end`. */
-export function replayShard(
-  files: Files,
-  shardFiles: readonly { path: string; end: number }[],
-  handler: ReplayHandler,
-): void {
+export function replayShard(files: Files, shardFiles: readonly FileRange[], handler: ReplayHandler): void {
   for (const _ of replaySteps(files, shardFiles, handler));
 }
 
 /** The same in steps of a few records each, for threads that have other work as well. */
 export function* replaySteps(
   files: Files,
-  shardFiles: readonly { path: string; end: number }[],
+  shardFiles: readonly FileRange[],
   handler: ReplayHandler,
 ): Generator<void, void, void> {
-  for (const { path, end } of shardFiles) {
+  for (const { path, from, end } of shardFiles) {
     const fd = files.open(path, OPEN.read);
     try {
-      yield* new FileReplay(files, fd, path, Math.min(end, files.size(fd)), handler).steps();
+      yield* new FileReplay(files, fd, { path, from, end: Math.min(end, files.size(fd)) }, handler).steps();
     } finally {
       files.close(fd);
     }
@@ -67,12 +76,13 @@ class FileReplay {
   private reported = 0;
   private db = 0;
 
-  constructor(files: Files, fd: number, path: string, size: number, handler: ReplayHandler) {
+  constructor(files: Files, fd: number, { path, from = 0, end }: FileRange, handler: ReplayHandler) {
     this.files = files;
     this.fd = fd;
     this.path = path;
-    this.size = size;
-    this.buf = Buffer.alloc(Math.min(READ_BYTES, size));
+    this.size = end;
+    this.base = this.reported = from;
+    this.buf = Buffer.alloc(Math.min(READ_BYTES, end));
     this.handler = handler;
     this.reader.maxBulkBytes = MAX_BULK_BYTES;
   }
@@ -106,7 +116,7 @@ class FileReplay {
     this.report(at);
     this.base += at;
     if (this.base === this.size) return false;
-    if (this.base + needed > this.size) throw new DamageError(this.path, this.base, 'the last record is cut short');
+    if (this.base + needed > this.size) throw new TornRecordError(this.path, this.base, 'the last record is cut short');
     const target = needed > this.buf.length ? Buffer.alloc(needed + READ_BYTES) : this.buf;
     this.buf.copy(target, 0, at, this.filled);
     this.buf = target;
@@ -130,23 +140,26 @@ class FileReplay {
 
   private record(at: number): number {
     const { args, reader } = this;
+    if (this.buf[at] !== STAR) throw new DamageError(this.path, this.base + at, 'not a record');
     const next = reader.read(this.buf, at, this.filled, args);
     if (next === NEED_MORE) return next;
     if (next === PROTOCOL_ERROR) throw new DamageError(this.path, this.base + at, reader.error);
-    if (args.frameStart < 0 || args.count === 0) throw new DamageError(this.path, this.base + at, 'not a record');
+    if (args.count === 0) throw new DamageError(this.path, this.base + at, 'not a record');
     switch (args.length(0)) {
       case 4:
-        if (args.equalsIgnoreCase(0, 'exec')) return next;
-        break;
+        if (!args.equalsIgnoreCase(0, 'exec')) break;
+        this.handler.bracket?.(false, this.base + at);
+        return next;
       case 5:
-        if (args.equalsIgnoreCase(0, 'multi')) return next;
-        break;
+        if (!args.equalsIgnoreCase(0, 'multi')) break;
+        this.handler.bracket?.(true, this.base + at);
+        return next;
       case 6:
         if (args.count === 2 && args.equalsIgnoreCase(0, 'select')) {
           this.db = Number(args.text(1));
           return next;
         }
     }
-    return this.handler.apply(this.db, args) ? next : LATER;
+    return this.handler.apply(this.db, args, this.base + at) ? next : LATER;
   }
 }

@@ -3,10 +3,12 @@
  * behind the last recorded safe position. Pure over the bytes; shards may be scanned in any order, on any thread.
  *
  * Every batch is checked: its place in the row of positions, its checksum. What does not check is
- *   damage     in any file but the last; or where a valid batch follows it; or before a recorded safe position  ⇒ DamageError, nothing is touched
- *   torn tail  the end of the last file, as a crash in the middle of a write leaves it                          ⇒ the scan ends there
+ *   damage     in any file but the last two; or where a valid batch follows it; or before a recorded safe position  ⇒ DamageError, nothing is touched
+ *   torn tail  the end of the last file, as a crash in the middle of a write leaves it                              ⇒ the scan ends there
  * Of bytes that were never synced a loss of power may keep later pages and lose earlier ones. So a valid batch behind a lost page (a
- * sector of zeros in the batch that does not check), all of it behind the last safe position, is a torn tail as well.
+ * sector of zeros in the batch that does not check), all of it behind the last safe position, is a torn tail as well. And where a
+ * rewrite has just begun the last increment, the one before it may not be synced yet: what it lacks, a part or all of its end, is a
+ * torn tail if no safe position lies behind it. The last increment is without effect then.
  */
 import { crc32 } from 'node:zlib';
 import { showProgress } from '../../native-free-shm/heartbeats.ts';
@@ -30,7 +32,8 @@ export interface ShardFile {
 /** A part of a multi-shard transaction that lies in this shard behind its recorded safe position. */
 export interface ScannedPart {
   start: number;
-  /** Offset of its batch in the last file; -1: it lies in an earlier file. */
+  /** Which of the files it is in, and the offset of its batch there. */
+  file: number;
   offset: number;
   /** shard, end, shard, end … of all parts. */
   ends: number[];
@@ -40,11 +43,11 @@ export interface ScannedPart {
 export interface ScanResult {
   shard: number;
   files: ShardFile[];
-  /** Position behind the last whole batch, and where that is in the last file. */
+  /** Position behind the last whole batch, and where that is: which of the files, offset in it. */
   end: number;
+  endFile: number;
   endOffset: number;
-  /** Position of the first record byte in the last file. */
-  lastStart: number;
+  /** Salt of the last file. */
   salt: number;
   /** Greatest safe position that the files record. */
   safe: number;
@@ -52,8 +55,10 @@ export interface ScanResult {
   required: number[];
   /** Parts behind `safe`, ascending. */
   parts: ScannedPart[];
-  /** Bytes behind `endOffset` that belong to no whole batch. */
+  /** Bytes behind `endOffset` in that file that belong to no whole batch. */
   tornBytes: number;
+  /** Bytes of each file; 0 where it is an RDB file. */
+  fileBytes: number[];
   /** The last file has no first line yet. */
   unbegun: boolean;
 }
@@ -79,23 +84,25 @@ export function* scanSteps(
     shard,
     files: shardFiles,
     end: -1,
+    endFile: 0,
     endOffset: 0,
-    lastStart: 0,
     salt: 0,
     safe: 0,
     required: new Array<number>(shards).fill(0),
     parts: [],
     tornBytes: 0,
+    fileBytes: [],
     unbegun: false,
   };
   for (const [index, file] of shardFiles.entries()) {
     if (file.isBase && isRdbFile(files, file.path)) {
+      result.fileBytes[index] = 0;
       yield* checkRdbFile(files, file.path);
       continue;
     }
     const fd = files.open(file.path, OPEN.read);
     try {
-      yield* new FileScan(files, fd, file, result, shards, index === shardFiles.length - 1).steps();
+      yield* new FileScan(files, fd, index, result, shards).steps();
     } finally {
       files.close(fd);
     }
@@ -108,32 +115,38 @@ class FileScan {
   private readonly file: ShardFile;
   private readonly result: ScanResult;
   private readonly shards: number;
+  private readonly index: number;
   private readonly isLast: boolean;
+  /** An increment whose end may be torn. */
+  private readonly mayBeTorn: boolean;
   private salt = 0;
   /** Position and offset behind the last whole batch. */
   private position = 0;
   private offset = 0;
   private sealed = false;
 
-  constructor(files: Files, fd: number, file: ShardFile, result: ScanResult, shards: number, isLast: boolean) {
+  constructor(files: Files, fd: number, index: number, result: ScanResult, shards: number) {
     this.window = new ByteWindow(files, fd);
-    this.file = file;
+    this.file = result.files[index];
     this.result = result;
     this.shards = shards;
-    this.isLast = isLast;
+    this.index = index;
+    this.isLast = index === result.files.length - 1;
+    this.mayBeTorn = index >= result.files.length - 2 && !this.file.isBase;
   }
 
   *steps(): Generator<void, void, void> {
     const { result, file } = this;
+    result.fileBytes[this.index] = this.window.size;
     this.firstLine();
-    if (this.isLast) {
-      result.lastStart = this.position;
-      result.salt = this.salt;
-      for (const part of result.parts) part.offset = -1;
-    }
+    if (this.isLast) result.salt = this.salt;
     if (result.unbegun) {
-      result.endOffset = 0;
-      result.tornBytes = this.window.size;
+      // else the one before it ends at a tear
+      if (result.tornBytes === 0) this.endsHere();
+      return;
+    }
+    if (result.end >= 0 && !this.file.isBase && (result.tornBytes > 0 || this.position !== result.end)) {
+      this.drop();
       return;
     }
     while (this.offset < this.window.size && this.batch()) yield;
@@ -142,8 +155,31 @@ class FileScan {
       return;
     }
     result.end = this.position;
+    this.endsHere();
+  }
+
+  private endsHere(): void {
+    const { result } = this;
+    result.endFile = this.index;
     result.endOffset = this.offset;
     result.tornBytes = this.window.size - this.offset;
+  }
+
+  /** The file before this one lacks records: this one is without effect, unless a safe position says that they were there. */
+  private drop(): void {
+    const { result } = this;
+    const before = result.files[result.endFile];
+    if (this.position === result.end)
+      throw new DamageError(before.path, result.endOffset, 'bytes that belong to no batch');
+    if (this.position < result.end || !this.isLast || before.isBase)
+      throw this.damage(`it begins at position ${this.position}, the file before it ends at ${result.end}`);
+    const { safe } = this.behind(this.offset);
+    if (safe > result.end)
+      throw new DamageError(
+        before.path,
+        result.endOffset,
+        `it ends at position ${result.end}, but ${safe} was safe on disk`,
+      );
   }
 
   private firstLine(): void {
@@ -159,18 +195,17 @@ class FileScan {
     const { line, bytes } = outcome;
     if (line.shard !== result.shard || line.shards !== shards)
       throw this.damage(`it is of shard ${line.shard} of ${line.shards}, expected shard ${result.shard} of ${shards}`);
-    if (!this.file.isBase && result.end >= 0 && line.start !== result.end)
-      throw this.damage(`it begins at position ${line.start}, the file before it ends at ${result.end}`);
     if (!this.file.isBase && result.end < 0) result.safe = line.start;
     this.salt = line.salt;
     this.position = line.start;
     this.offset = bytes;
   }
 
-  /** A file that was prepared and named, but of whose content nothing reached the disk: records of it were never safe. */
+  /** A file that was prepared and named, but of whose content not even the first line reached the disk: no record was ever safe. */
   private isUnbegun(): boolean {
-    const head = this.window.view(0, Math.min(MAX_FILE_LINE_BYTES, this.window.size));
-    return head.every((byte) => byte === 0);
+    const { size } = this.window;
+    const head = this.window.view(0, Math.min(MAX_FILE_LINE_BYTES, size));
+    return head.every((byte) => byte === 0) || (size < MAX_FILE_LINE_BYTES && !head.includes('\n'));
   }
 
   /** Takes the batch at `offset`. False: the scan of this file ends here, at a torn tail. */
@@ -227,7 +262,7 @@ class FileScan {
     );
     if (ends === null || ends.some((value, i) => (i & 1) === 0 && value >= this.shards))
       throw this.damage('a transaction mark that cannot be understood');
-    this.result.parts.push({ start: this.position, offset: this.offset, ends });
+    this.result.parts.push({ start: this.position, file: this.index, offset: this.offset, ends });
   }
 
   /** Parts before a safe position are whole in every shard: what remains of them is how far they reach. */
@@ -245,19 +280,25 @@ class FileScan {
 
   /** What begins at `offset` does not check: is it the torn end of what was written last? */
   private isTornTail(): boolean {
-    if (!this.isLast || this.file.isBase) return false;
+    if (!this.mayBeTorn) return false;
+    const { firstValid, safe } = this.behind(this.offset + 1);
+    if (safe > this.position) return false;
+    return firstValid < 0 || this.hasLostSector(this.offset, firstValid);
+  }
+
+  /** Valid batches at or behind `offset`: where the first of them is (-1: there is none), and the latest safe position they record. */
+  private behind(offset: number): { firstValid: number; safe: number } {
     let firstValid = -1;
-    let safe = this.result.safe;
-    for (let at = this.nextWord(this.offset + 1); at >= 0; at = this.nextWord(at + 1)) {
+    let { safe } = this.result;
+    for (let at = this.nextWord(offset); at >= 0; at = this.nextWord(at + 1)) {
       const header = parseHeader(this.window.view(at, MAX_HEADER_BYTES), 0, MAX_HEADER_BYTES);
       if (header === null || header.shard !== this.result.shard || header.end - header.bytes < this.position) continue;
       if (!this.checks(at, header)) continue;
       if (firstValid < 0) firstValid = at;
       safe = Math.max(safe, header.safe);
-      if (safe > this.position) return false;
       at += header.lineBytes + header.bytes - 1;
     }
-    return firstValid < 0 || this.hasLostSector(this.offset, firstValid);
+    return { firstValid, safe };
   }
 
   /** Offset of the next header word at or behind `offset`, -1 where there is none. */

@@ -40,7 +40,20 @@ export interface SnapshotTime {
   steadyMs(): number;
   /** Lets other threads have the latch, or the core, for a while. */
   nap(): void;
+  /**
+   * Called without a latch when so many keys are written: waits as long as somebody wants. Throws SnapshotStopped where the snapshot
+   * is to end.
+   */
+  pace(keys: number): void;
+  /** Is there a wait behind every key? */
+  isSlow(): boolean;
 }
+
+/** Somebody asked for the end of the snapshot. */
+export class SnapshotStopped extends Error {}
+
+/** Is the key buf[start, end) of a database not to be written? */
+type LeavesOut = (db: number, buf: Buffer, start: number, end: number) => boolean;
 
 /** Outcome of a slice. */
 const SLICE = { more: 0, done: 1, longString: 2 } as const;
@@ -60,9 +73,13 @@ export class SnapshotWriter {
   /** A value is half written. */
   private inValue = false;
 
-  constructor(file: RdbFileWriter, time: SnapshotTime) {
+  private readonly leavesOut: LeavesOut;
+  private db = 0;
+
+  constructor(file: RdbFileWriter, time: SnapshotTime, leavesOut: LeavesOut = () => false) {
     this.file = file;
     this.time = time;
+    this.leavesOut = leavesOut;
   }
 
   /** Writes all databases of a shard, then lets its past go. Throws where the disk refuses; the past is let go then too. */
@@ -81,6 +98,7 @@ export class SnapshotWriter {
 
   private writeDatabase(db: number): void {
     const { shard, walk, file } = this;
+    this.db = db;
     take(shard.latch, this.time);
     walk.start(shard.roots[db]);
     shard.latch.release();
@@ -89,8 +107,9 @@ export class SnapshotWriter {
     for (;;) {
       take(shard.latch, this.time);
       const begun = this.time.steadyMs();
-      const outcome = this.slice(begun + SLICE_MS);
+      const outcome = this.slice(this.time.isSlow() ? begun : begun + SLICE_MS);
       shard.latch.release();
+      this.time.pace(this.keys);
       this.longestSliceMs = Math.max(this.longestSliceMs, this.time.steadyMs() - begun);
       if (outcome === SLICE.longString) this.writeLongString();
       file.flushIfLarge();
@@ -101,7 +120,7 @@ export class SnapshotWriter {
   /** Writes entries until the time is over, or a long string has to be written without the latch. */
   private slice(endMs: number): number {
     const { walk, value, time } = this;
-    let looks = ELEMENTS_PER_LOOK;
+    let looks = time.isSlow() ? 1 : ELEMENTS_PER_LOOK;
     for (;;) {
       if (this.inValue) {
         this.inValue = value.step(ELEMENTS_PER_LOOK);
@@ -110,6 +129,12 @@ export class SnapshotWriter {
         const entry = walk.next();
         if (entry === 0) return SLICE.done;
         value.entry(entry);
+        if (this.leavesOut(this.db, value.keyBuf, value.keyStart, value.keyEnd)) {
+          if (--looks > 0) continue;
+          if (time.steadyMs() >= endMs) return SLICE.more;
+          looks = ELEMENTS_PER_LOOK;
+          continue;
+        }
         this.writeHead();
         this.keys++;
         if (value.isLongString(COPIED_BYTES)) {

@@ -3,8 +3,8 @@ import { type ArenaMemory, createArenaMemory } from '../../native-free-shm/arena
 
 /** Address room for the interests in one shard; committed as it is used. */
 const INTEREST_ARENA_BYTES = 64 << 20;
-/** Root words behind those of the databases: numbers of watches and of waiters. */
-const COUNTS = 2;
+/** Root words behind those of the databases: numbers of watches, of waiters, of keys that are waited for, in two ways. */
+const COUNTS = 4;
 
 export interface InterestMemory {
   roots: SharedArrayBuffer;

@@ -2,8 +2,8 @@
  * Who is interested in which keys of one shard: the clients that WATCH a key, those that wait for one, those whose reads of it are
  * tracked. In shared memory, in an arena of its own apart from the data (R25); touched under the shard's latch only (R10, R11).
  *
- *   roots (Int32)   [table root per database | watches | waiters]      the last two: how many there are in the shard
- *   entry           word 0 hash | 1 key bytes | 2 database | 3 first watch | 4 first waiter | 5 last waiter | 6 first tracked read | 7 free | key
+ *   roots (Int32)   [table root per database | watches | waiters | keys waited for | keys whose end is waited for]   numbers of the shard
+ *   entry           word 0 hash | 1 key bytes | 2 database | 3 first watch | 4 first waiter | 5 last waiter | 6 free | 7 bit 0: served at the end of this unit, above: waiters that want to know of its end | key
  *   watch           word 0 entry | 1 next | 2 previous | 3 place of the client's watch word | 4 its ticket | 5 the key was expired
  *
  * A client's watch word holds an even *ticket* while nothing that it watches was touched, and the ticket plus one from the first touch
@@ -26,13 +26,16 @@ const KEY_BYTES_MASK = 0xffffff;
 const ENTRY_BYTES = 32;
 const WATCH_BYTES = 32;
 /** The largest block besides an entry: pages of a table. */
-const LARGEST_BLOCK_BYTES = 128 * 1024;
+export const LARGEST_BLOCK_BYTES = 128 * 1024;
 
 const KEY_BYTES = 1;
-const DB = 2;
+/** The entry's database. */
+export const DB = 2;
 const FIRST_WATCH = 3;
-const FIRST_WAITER = 4;
-const FIRST_TRACKED = 6;
+/** Of the queue of its waiters (waiter-queues.ts), as is ENTRY_STATE. */
+export const FIRST_WAITER = 4;
+export const LAST_WAITER = 5;
+export const ENTRY_STATE = 7;
 
 const ENTRY = 0;
 const NEXT = 1;
@@ -44,13 +47,13 @@ const WAS_EXPIRED = 5;
 export class InterestTable {
   readonly arena: Arena;
   private readonly table: HashTable;
-  private readonly roots: Int32Array;
-  private readonly ks: Keyspace;
-  private readonly header: Int32Array;
+  readonly roots: Int32Array;
+  readonly ks: Keyspace;
+  readonly header: Int32Array;
   /** Where the watch words of all clients are. */
   private readonly words: Int32Array;
   private readonly watches: number;
-  private readonly found: number[] = [];
+  readonly found: number[] = [];
 
   /** `ks`: the keys of the same shard; `header`: its Int32 words; `watchWords`: what the places of watches are in. */
   constructor(memory: InterestMemory, ks: Keyspace, header: Int32Array, watchWords: Int32Array) {
@@ -63,24 +66,24 @@ export class InterestTable {
     this.watches = ks.databases;
   }
 
-  private word(h: number, word: number): number {
+  word(h: number, word: number): number {
     return this.arena.i32[h >>> 26][((h & OFFSET_MASK) << 2) + word];
   }
 
-  private setWord(h: number, word: number, value: number): void {
+  setWord(h: number, word: number, value: number): void {
     this.arena.i32[h >>> 26][((h & OFFSET_MASK) << 2) + word] = value;
   }
 
   // ---- entries
 
   /** The entry of a key, 0 if nobody is interested in it. */
-  private find(db: number, hash: number, buf: Buffer, start: number, end: number): number {
+  find(db: number, hash: number, buf: Buffer, start: number, end: number): number {
     const root = this.roots[db];
     return root === 0 ? 0 : this.table.find(root, hash, buf, start, end);
   }
 
   /** The same, made where there is none; 0: there is no room. */
-  private open(db: number, hash: number, buf: Buffer, start: number, end: number): number {
+  open(db: number, hash: number, buf: Buffer, start: number, end: number): number {
     const { arena, table, roots } = this;
     const old = this.find(db, hash, buf, start, end);
     if (old !== 0) return old;
@@ -99,15 +102,14 @@ export class InterestTable {
   }
 
   /** Somebody lost interest in the key: was it the last one? */
-  private closeIfIdle(h: number): void {
-    if (this.word(h, FIRST_WATCH) !== 0 || this.word(h, FIRST_WAITER) !== 0 || this.word(h, FIRST_TRACKED) !== 0)
-      return;
+  closeIfIdle(h: number): void {
+    if (this.word(h, FIRST_WATCH) !== 0 || this.word(h, FIRST_WAITER) !== 0 || this.word(h, ENTRY_STATE) !== 0) return;
     this.table.remove(this.roots[this.word(h, DB)], this.word(h, 0), h);
     this.arena.release(h);
   }
 
   /** The entry of the same key in the keyspace, 0 if it is absent there. */
-  private keyOf(h: number, db: number): number {
+  keyOf(h: number, db: number): number {
     const start = ((h & OFFSET_MASK) << 4) + ENTRY_BYTES;
     const end = start + (this.word(h, KEY_BYTES) & KEY_BYTES_MASK);
     return this.ks.find(db, this.word(h, 0), this.arena.buf[h >>> 26], start, end);
@@ -254,8 +256,9 @@ export class InterestTable {
   }
 
   /** Fills `found` with the entries of a database. */
-  private collect(db: number): void {
+  collect(db: number): void {
     this.found.length = 0;
+    if (this.roots[db] === 0) return;
     let cursor = 0;
     do cursor = this.table.scan(this.roots[db], cursor, this.keep);
     while (cursor !== 0);

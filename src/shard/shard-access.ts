@@ -5,6 +5,7 @@ import { HalfSipHash } from '../../native-free-shm/half-siphash.ts';
 import { Heartbeats } from '../../native-free-shm/heartbeats.ts';
 import { Latch } from '../../native-free-shm/latch.ts';
 import { OldBlocks } from '../../native-free-shm/old-blocks.ts';
+import { PastGauge } from '../../native-free-shm/past-gauge.ts';
 import { Turn } from '../../native-free-shm/turn.ts';
 import { SizeLimits } from '../datatypes/size-limits.ts';
 import { Keyspace } from '../keyspace/keyspace.ts';
@@ -20,6 +21,8 @@ export class ShardAccess {
   readonly spaces: readonly Keyspace[];
   /** By shard: what a snapshot still needs. */
   readonly pasts: readonly OldBlocks[];
+  /** What all snapshots need together. */
+  readonly pastGauge: PastGauge;
   /** By thread number. */
   readonly doorbells: readonly Doorbell[];
   readonly heartbeats: Heartbeats;
@@ -44,7 +47,10 @@ export class ShardAccess {
     this.spaces = world.shards.map(
       (shard, i) => new Keyspace(i, new Arena(shard.arena), shard.roots, hasher, this.limits),
     );
-    this.pasts = world.shards.map((shard, i) => new OldBlocks(shard.past, this.spaces[i].arena));
+    this.pastGauge = new PastGauge(this.process, PROCESS.pastGauge, () => {
+      return (Atomics.or(this.process, PROCESS.state, STATE.snapshotFull) & STATE.snapshotFull) === 0;
+    });
+    this.pasts = world.shards.map((shard, i) => new OldBlocks(shard.past, this.spaces[i].arena, this.pastGauge));
     this.turn = new Turn(this.process, PROCESS.turn, thread, this.doorbells);
   }
 
@@ -76,6 +82,13 @@ export class ShardAccess {
   setState(bit: number, on: boolean): void {
     if (on) Atomics.or(this.process, PROCESS.state, bit);
     else Atomics.and(this.process, PROCESS.state, ~bit);
+  }
+
+  /** Lets writes go on that wait for a snapshot's memory, where there is room again. For whoever gives that memory back. */
+  admitWrites(workers: number): void {
+    if ((this.stateBits() & STATE.snapshotFull) === 0 || !this.pastGauge.hasRoom()) return;
+    this.setState(STATE.snapshotFull, false);
+    for (let worker = 0; worker < workers; worker++) this.ringWorker(worker);
   }
 
   ringWorker(worker: number): void {

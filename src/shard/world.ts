@@ -14,12 +14,16 @@ import { type ArenaMemory, createArenaMemory } from '../../native-free-shm/arena
 import { DOORBELL_WORDS } from '../../native-free-shm/doorbell.ts';
 import { HEARTBEAT_WORDS } from '../../native-free-shm/heartbeats.ts';
 import { createOldBlocksMemory, type OldBlocksMemory } from '../../native-free-shm/old-blocks.ts';
+import { PAST_GAUGE_WORDS } from '../../native-free-shm/past-gauge.ts';
 import { TURN_WORDS } from '../../native-free-shm/turn.ts';
 import { rootsBytes } from '../keyspace/keyspace.ts';
 import { createInterestMemory, type InterestMemory } from './interest-memory.ts';
 
 /** Thread numbers are 1..63; areas per thread have a place for each. */
 const THREAD_NUMBERS = 64;
+
+/** The longest durability rules, in bytes. */
+export const RULES_TEXT_BYTES = 4092;
 
 /** Words of the process area; areas of native-free-shm begin on cache lines. */
 export const PROCESS = {
@@ -29,6 +33,8 @@ export const PROCESS = {
   expiryPaused: 2,
   /** Bits of NOTIFY: who wants to hear of changes whatever their keys are. Changed under all latches. */
   notify: 3,
+  /** Durability rules (R21): how often they were set, and whether there are any (rules-text.ts). Changed under all latches. */
+  durabilityRules: 6,
   /** Float64 over two words: unix ms at which CLIENT PAUSE ends, 0 = there is none. Acceptor. */
   pauseEndMs: 4,
   /** Turn of units that could not get their latches (R2). */
@@ -39,8 +45,12 @@ export const PROCESS = {
   heartbeats: 16 + TURN_WORDS + DOORBELL_WORDS * THREAD_NUMBERS,
   /** One word per thread number: connections that this worker has closed, wraps. */
   finished: 16 + TURN_WORDS + (DOORBELL_WORDS + HEARTBEAT_WORDS) * THREAD_NUMBERS,
+  /** Memory that snapshots need, see native-free-shm/past-gauge.ts. */
+  pastGauge: 16 + TURN_WORDS + (DOORBELL_WORDS + HEARTBEAT_WORDS + 1) * THREAD_NUMBERS,
+  /** Length and bytes of the durability rules in force, see rules-text.ts. */
+  rulesText: 16 + TURN_WORDS + (DOORBELL_WORDS + HEARTBEAT_WORDS + 1) * THREAD_NUMBERS + PAST_GAUGE_WORDS,
 } as const;
-const PROCESS_WORDS = PROCESS.finished + THREAD_NUMBERS;
+const PROCESS_WORDS = PROCESS.rulesText + 1 + RULES_TEXT_BYTES / 4;
 
 /** Thread number of the acceptor; worker i has FIRST_WORKER + i, the journal thread the number behind the workers. */
 export const ACCEPTOR = 1;
@@ -58,14 +68,29 @@ export const STATE = {
   pausedWrites: 8,
   /** CLIENT PAUSE ALL: every command waits. */
   pausedAll: 16,
+  /** The last background snapshot failed: with stop-writes-on-bgsave-error writes are refused with MISCONF. */
+  saveFailed: 32,
+  /** What a snapshot has to keep takes all the memory that it may: writes wait (R8). Set by any thread, cleared where there is room. */
+  snapshotFull: 64,
+  /** Another thread runs a script, or a function, for longer than busy-reply-threshold. Each worker finds that out by itself. */
+  scriptBusy: 128,
+  functionBusy: 256,
 } as const;
 /** Bits that lie in the process state word itself; `diskBroken` is the journal's to say. */
-export const PROCESS_BITS = STATE.loading | STATE.shuttingDown | STATE.pausedWrites | STATE.pausedAll;
+export const PROCESS_BITS =
+  STATE.loading | STATE.shuttingDown | STATE.pausedWrites | STATE.pausedAll | STATE.saveFailed | STATE.snapshotFull;
+/** Most commands are refused: a script runs for long. */
+export const BUSY_BITS = STATE.scriptBusy | STATE.functionBusy;
 /** Clients are paused: some commands wait, and nothing is removed because its time has come. */
 export const PAUSE_BITS = STATE.pausedWrites | STATE.pausedAll;
+/** Some commands wait. */
+export const WAIT_BITS = PAUSE_BITS | STATE.snapshotFull;
 
-/** Bits of the shard word `interest`: somebody waits for, watches or tracks a key of this shard. */
-export const INTEREST = { waiters: 1, watches: 2, tracking: 4 } as const;
+/**
+ * Bits of the shard word `interest`: somebody waits for, watches or tracks a key of this shard. `settling`: a waiter is to be served
+ * for which another shard is needed, whose latch was busy; until then no unit runs here but the one that serves (R10).
+ */
+export const INTEREST = { waiters: 1, watches: 2, tracking: 4, settling: 32 } as const;
 /** Bits of the process word `notify`, above those of INTEREST: a unit reads both as one number. */
 export const NOTIFY = { keyspaceEvents: 8, monitors: 16 } as const;
 
@@ -77,6 +102,8 @@ export const SHARD = {
   poisoned: 32,
   /** Bits of INTEREST. Set by who registers, cleared when the last one leaves; both under the latch. */
   interest: 48,
+  /** How many threads have waiters to serve here while INTEREST.settling is set. Under the latch. */
+  settlers: 49,
 } as const;
 const SHARD_INT_WORDS = 256;
 /** Float64 words of a shard header, behind the Int32 words. */

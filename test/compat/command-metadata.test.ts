@@ -15,6 +15,15 @@ const REDIS_7_2: Readonly<Record<string, readonly string[]>> = {
   'client|list': ['arguments', 'history'],
   'client|kill': ['arguments', 'history'],
   'client|reply': ['arguments'],
+  'client|unblock': ['arguments'],
+  // may be called by scripts, where they do not wait
+  blpop: ['flags'],
+  brpop: ['flags'],
+  blmove: ['flags'],
+  brpoplpush: ['flags'],
+  bzpopmin: ['flags'],
+  bzpopmax: ['flags'],
+  wait: ['flags', 'acl'],
   'config|get': ['arguments'],
   'config|set': ['arguments'],
   'config|resetstat': ['tips'],
@@ -76,6 +85,7 @@ const REDIS_7_2: Readonly<Record<string, readonly string[]>> = {
 };
 /** Commands that stock 7.0 does not have. */
 const NEW_SINCE_7_0 = [
+  'waitaof',
   ...['delifeq', 'delex', 'msetex'],
   ...['client|setinfo', 'client|no-touch', 'hexpire', 'hpexpire', 'hexpireat', 'hpexpireat', 'httl', 'hpttl'],
   ...['hexpiretime', 'hpexpiretime', 'hpersist', 'hgetdel', 'hgetex', 'hsetex'],

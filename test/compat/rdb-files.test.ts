@@ -1,58 +1,13 @@
 /** Files go round: what stock Redis saves is loaded here to the same digest, and the other way, for values of every type and form. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { describeWith } from '../server/describe-with.ts';
-import { ReplyError } from '../server/reply-reader.ts';
 import type { Command } from '../server/resp-client.ts';
 import { type ServerCommand, SKEIN, STOCK } from '../server/server-command.ts';
-import { type Options, ServerGroup, type ServerProcess } from '../server/server-process.ts';
+import { type Options, ServerGroup } from '../server/server-process.ts';
 import { waitUntil } from '../server/wait-until.ts';
-
-const many = (count: number, make: (i: number) => (string | number)[]): (string | number)[] =>
-  Array.from({ length: count }, (_, i) => make(i)).flat();
-
-/** Values of every type, in every form that it has. */
-const FILL: Command[] = [
-  ['SET', 'text', 'value'],
-  ['SET', 'number', 12345],
-  ['SET', 'long', 'abc'.repeat(60_000)],
-  ['SET', 'mortal', 'x', 'EX', 100_000],
-  ['SETBIT', 'bits', 900, 1],
-  ['RPUSH', 'list', 'a', 3, -70000, 'b'.repeat(70)],
-  ['RPUSH', 'long list', ...many(3000, (i) => [`element ${i}`])],
-  ['RPUSH', 'list of long', 'x'.repeat(20_000), 'y'],
-  ['SADD', 'integers', 1, 2, -3],
-  ['SADD', 'long integers', ...many(400, (i) => [100_000 + i]), '5000000000'],
-  ['SADD', 'set', 1, 'two', '3.0'],
-  ['SADD', 'long set', ...many(900, (i) => [`member ${i}`])],
-  ['HSET', 'hash', 'a', 1, 'b', 'two'],
-  ['HSET', 'long hash', ...many(800, (i) => [`field ${i}`, i])],
-  ['HSET', 'hash of long', 'f', 'v'.repeat(9000)],
-  ['ZADD', 'sorted', 1, 'a', 2.5, 'b', '-inf', 'c'],
-  ['ZADD', 'long sorted', ...many(900, (i) => [i / 3, `member ${i}`])],
-  ['PFADD', 'log', ...many(500, (i) => [i])],
-  ...Array.from({ length: 300 }, (_, i): Command => ['XADD', 'stream', `${i + 1}-0`, 'a', i, 'b', `value ${i}`]),
-  ['XDEL', 'stream', '7-0', '200-0'],
-  ['XGROUP', 'CREATE', 'stream', 'group', '0'],
-  ['XREADGROUP', 'GROUP', 'group', 'alice', 'COUNT', '5', 'STREAMS', 'stream', '>'],
-  ['XREADGROUP', 'GROUP', 'group', 'bob', 'COUNT', '3', 'STREAMS', 'stream', '>'],
-  ['XACK', 'stream', 'group', '2-0'],
-];
-
-async function fill(server: ServerProcess): Promise<void> {
-  const client = await server.connect();
-  const replies = await client.pipeline([...FILL, ['SELECT', 5], ['SET', 'other', 'database']]);
-  expect(replies.filter((reply) => reply instanceof ReplyError)).toEqual([]);
-  client.close();
-}
-
-async function digestOf(server: ServerProcess): Promise<string> {
-  const client = await server.connect();
-  const digest = String(await client.must('DEBUG', 'DIGEST'));
-  client.close();
-  return digest;
-}
+import { digestOf, fill } from './sample-values.ts';
 
 describeWith(['redis-server'], 'RDB files', () => {
   const servers = new ServerGroup();
@@ -127,6 +82,30 @@ describeWith(['redis-server'], 'RDB files', () => {
     expect(await second.exit()).toEqual({ code: 0, signal: null });
     const third = await start(SKEIN, first.folder);
     expect(await digestOf(third)).toBe(expected);
+  });
+
+  test('take as long as is wished, and end with the server; BGREWRITEAOF waits for them', async () => {
+    const server = await start(SKEIN, undefined, { 'rdb-key-save-delay': 10_000_000 });
+    const client = await server.connect();
+    await client.must('MSET', 'a', 1, 'b', 2);
+    const info = async (): Promise<string> => String(await client.call('INFO', 'persistence'));
+    await client.must('BGSAVE');
+    expect(await info()).toMatch(/current_save_keys_total:2\r\n[\s\S]*rdb_bgsave_in_progress:1/);
+    expect(await client.must('BGREWRITEAOF')).toMatch(/scheduled/);
+    expect(await info()).toMatch(/aof_rewrite_scheduled:1/);
+    await client.must('CONFIG', 'SET', 'rdb-key-save-delay', 0);
+    await waitUntil('both are done', async () => /aof_rewrites:1\r\n/.test(await info()));
+    expect(await info()).toMatch(/rdb_saves:1/);
+    // the journal is off: what was written is there for a start with it
+    await client.must('CONFIG', 'SET', 'rdb-key-save-delay', 10_000_000);
+    await client.must('BGSAVE');
+    const working = join(server.folder, `temp-${server.pid}.rdb`);
+    await waitUntil('the file that is written', () => existsSync(working));
+    server.signal('SIGTERM');
+    expect((await server.exit()).code).toBe(0);
+    expect(existsSync(working)).toBe(false);
+    const again = await start(SKEIN, server.folder, { appendonly: 'yes', 'rdb-key-save-delay': 0 });
+    expect(await (await again.connect()).must('DBSIZE')).toBe(2);
   });
 
   test('of other servers that are damaged stop the start with file and offset', async () => {

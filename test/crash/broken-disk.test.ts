@@ -1,5 +1,7 @@
 /** A disk that takes no more bytes, and one that fails to sync: writes are refused, reads are served, nothing acknowledged is lost. */
 import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { type Plant, planted } from '../faults/planted-server.ts';
 import { describeWith } from '../server/describe-with.ts';
@@ -40,7 +42,7 @@ async function writeUntilRefused(server: ServerProcess) {
 
 async function expectAll(server: ServerProcess, keys: readonly string[]): Promise<void> {
   const client = await server.connect();
-  expect(await client.call('EXISTS', ...keys)).toBe(keys.length);
+  expect(await client.call('EXISTS', 'never written', ...keys)).toBe(keys.length);
 }
 
 /** No file of the process may grow beyond so many bytes; the system then answers as with a full disk. */
@@ -75,6 +77,40 @@ describeSkein('a disk that', () => {
     });
   });
 
+  test('fails to take a snapshot: writes are refused until one succeeds, unless the settings say otherwise', async () => {
+    const server = await servers.start({ command: serverUnderTest(), options: { save: [900, 1000] } });
+    const client = await server.connect();
+    await client.must('SET', 'k', '1');
+    const status = async () =>
+      /rdb_last_bgsave_status:(\w+)/.exec(String(await client.call('INFO', 'persistence')))?.[1];
+    // no file can take the place of a folder
+    mkdirSync(join(server.folder, 'dump.rdb'));
+    expect(((await client.call('SAVE')) as ReplyError).message).toBe('ERR');
+    await client.must('SET', 'k', '2');
+    await client.must('BGSAVE');
+    await waitUntil('the failure', async () => (await status()) === 'err');
+    expect(server.log()).toMatch(/Error saving DB on disk: .*dump\.rdb/);
+    const refusal =
+      /^MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk\./;
+    await waitUntil('a refusal', async () =>
+      refusal.test(((await client.call('SET', 'k', '3')) as ReplyError).message),
+    );
+    expect(((await client.call('PING')) as ReplyError).message).toMatch(refusal);
+    expect(await client.call('GET', 'k')).toBe('2');
+    await client.must('CONFIG', 'SET', 'stop-writes-on-bgsave-error', 'no');
+    await client.must('SET', 'k', '3');
+    await client.must('CONFIG', 'SET', 'stop-writes-on-bgsave-error', 'yes');
+    expect(((await client.call('SET', 'k', '4')) as ReplyError).message).toMatch(refusal);
+    // nor does it end, if the snapshot at the end fails; it goes on as before
+    expect(((await client.call('SHUTDOWN')) as ReplyError).message).toBe('ERR Errors trying to SHUTDOWN. Check logs.');
+    expect(server.log()).toMatch(/Error trying to save the DB, can't exit\./);
+    expect(await (await server.connect()).call('GET', 'k')).toBe('3');
+    rmdirSync(join(server.folder, 'dump.rdb'));
+    await client.must('BGSAVE');
+    await waitUntil('writes are taken again', async () => (await client.call('SET', 'k', '5')) === 'OK');
+    expect(await status()).toBe('ok');
+  });
+
   test.each([
     ['always', 2],
     ['everysec', 0],
@@ -94,7 +130,8 @@ describeSkein('a disk that', () => {
       options: { ...OPTIONS.options, appendfsync },
     });
     const { acknowledged, refusal, client } = await writeUntilRefused(server);
-    expect(await client.call('PING')).toBe('PONG');
+    expect(await client.call('PING')).toEqual(refusal);
+    expect(await client.call('ECHO', 'x')).toBe('x');
     expect(await client.call('SET', 'later', '2')).toEqual(refusal);
     expect(server.log()).toMatch(/i\/o error/i);
     await server.kill();

@@ -2,6 +2,7 @@
  * Is what came back after a crash allowed? Per client: the keys of each shard must be as after some number of the client's
  * commands (a prefix), no fewer than were promised; and a command that changed several shards is there in all or in none.
  */
+import { afterAll } from 'vitest';
 import { slotMap, slotOf } from '../../src/keyspace/slot.ts';
 import type { ClientHistory, KeyValues } from './crash-load.ts';
 
@@ -35,11 +36,24 @@ function runsOf(history: ClientHistory, keys: readonly string[]): Run[] {
   return runs;
 }
 
+/** What the tests of a file have looked at; told at its end, so that one sees that they looked. */
+const tally = { crashes: 0, recovered: 0, promised: 0 };
+afterAll(() => {
+  const { crashes, recovered, promised } = tally;
+  if (recovered === 0) return;
+  process.stdout.write(
+    `${crashes} crashes survived, ${recovered} histories compared, ${promised} acknowledged writes that had to be there\n`,
+  );
+});
+
 /** Throws unless `found` can be explained. */
 export function checkRecovered(history: ClientHistory, found: KeyValues, promise: Durability): void {
+  if (history.client === 0) tally.crashes++;
+  tally.recovered++;
   const keysByShard = Map.groupBy(history.keys, (key) => shardOf(key, promise.shards));
   const shards = [...keysByShard.keys()];
   const runs = shards.map((shard) => runsOf(history, keysByShard.get(shard)!));
+  tally.promised += Math.max(0, ...shards.map((shard) => promise.durable(history, shard)));
   const fitting = shards.map((shard, s) => {
     const least = promise.durable(history, shard);
     const text = textOf(found, keysByShard.get(shard)!);

@@ -9,10 +9,15 @@ export const describeSkein = describe.skipIf(serverUnderTest().kind === 'stock')
 
 /** The last increment of a shard: the file that is appended to. */
 export function lastIncrement(folder: string, shard: number): string {
+  return increments(folder, shard)[0];
+}
+
+/** The increments of a shard that are there, the last one first. */
+export function increments(folder: string, shard: number): string[] {
   const shardFolder = join(folder, 'appendonlydir', `shard-${shard}`);
   const names = readdirSync(shardFolder).filter((name) => name.endsWith('.incr.aof'));
   const sequence = (name: string) => Number(/\.(\d+)\.incr\.aof$/.exec(name)?.[1]);
-  return join(shardFolder, names.sort((a, b) => sequence(b) - sequence(a))[0]);
+  return names.sort((a, b) => sequence(b) - sequence(a)).map((name) => join(shardFolder, name));
 }
 
 export const fileBytes = (path: string): number => statSync(path).size;

@@ -76,7 +76,13 @@ const PHASES: readonly Phase[] = [
     'for (const shard of dirty) this.publish(shard);',
     `for (const shard of dirty) this.publish(shard); if (dirty.length > 0) ${KILL}`,
   ),
-  phase('an answer leaves', OUTBOX, 'if (sink.heldOutputs.length > 0 || !this.areSafe(stamps))'),
+  phase(
+    'an answer leaves',
+    OUTBOX,
+    'if (sink.heldOutputs.length > 0 || !this.areSafe(stamps))',
+    // that of a write: the reads of the check before it go the same way
+    `if (wrote) ${KILL} if (sink.heldOutputs.length > 0 || !this.areSafe(stamps))`,
+  ),
   phase('a held answer leaves', OUTBOX, 'if (!sink.closed) sink.send(bytes, 0, bytes.length);'),
 ];
 
@@ -91,12 +97,13 @@ const ROTATION = 'src/journal/journal-control.ts';
 const REWRITE_PHASES: readonly Phase[] = [
   phase('increments are prepared', REWRITE, 'for (const plan of this.plans) this.writeManifest(plan);'),
   phase(
-    'everything is synced, no increment is begun',
+    'everything is written, no increment is begun',
     ROTATION,
     'const made = this.words.map((_, shard) => begin(shard, heads[shard]));',
   ),
+  phase('increments are used, nothing is synced', REWRITE, 'const newFds = this.plans.map(({ fd }) => fd);'),
   phase('increments are named, not used', ROTATION, 'const oldFds = this.words.map('),
-  phase('increments are used, not synced', REWRITE, 'control.endRotation();'),
+  phase('increments are used and synced', REWRITE, 'control.endRotation(errno === 0 ? heads : null);'),
   phase('half a base is written', 'src/persistence/rdb-file-writer.ts', 'this.out.byte(RDB_OPCODE.eof);'),
   phase('bases are written, no manifest names them', REWRITE, 'this.finish();'),
   phase(

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { dice } from '../checkers/concurrent-clients.ts';
 import type { Plant } from '../faults/planted-server.ts';
+import { ConnectionLost } from '../server/resp-client.ts';
 import { type Options, ServerGroup, ServerProcess } from '../server/server-process.ts';
 import { ACKNOWLEDGED, acknowledgedBefore, checkRecovered, type Durability, NOTHING } from './crash-check.ts';
 import { type KeyValues, readBack, runLoad } from './crash-load.ts';
@@ -30,6 +31,8 @@ interface Run {
   /** Kill after so many answers, and not before so many milliseconds. */
   readonly mostAnswers: number;
   readonly leastMs?: number;
+  /** Have the journal rewritten again and again meanwhile. */
+  readonly rewrites?: boolean;
   readonly durable: (killedAtMs: number) => Durability['durable'];
 }
 
@@ -60,7 +63,9 @@ async function crashAgainAndAgain(run: Run): Promise<number> {
       server.signal('SIGKILL');
     };
     const load = { clients: CLIENTS, seed: SEED + round, pipelines: Infinity, maxDepth: 30, onAnswer };
+    const rewriter = run.rewrites ? keepRewriting(server) : Promise.resolve();
     const histories = await runLoad(server, load, contents);
+    await rewriter;
     await server.exit();
     dropped += losePower(folder, SHARDS, roll);
     server = servers.add(await ServerProcess.start(start));
@@ -69,6 +74,15 @@ async function crashAgainAndAgain(run: Run): Promise<number> {
     for (const history of histories) checkRecovered(history, contents[history.client], durability);
   }
   return dropped;
+}
+
+async function keepRewriting(server: ServerProcess): Promise<void> {
+  const client = await server.connect();
+  try {
+    for (;;) await client.call('BGREWRITEAOF');
+  } catch (error) {
+    if (!(error instanceof ConnectionLost)) throw error;
+  }
 }
 
 describeSkein(`loss of power (seed ${SEED})`, () => {
@@ -98,6 +112,19 @@ describeSkein(`loss of power (seed ${SEED})`, () => {
       mostAnswers: 100,
       leastMs: 3500,
       durable: (killedAtMs) => acknowledgedBefore(killedAtMs - EVERYSEC_MS),
+    });
+  });
+
+  test.each([
+    ['always', ACKNOWLEDGED],
+    ['no', NOTHING],
+  ] as const)('amid rewrites of the journal: %s', async (appendfsync, durable) => {
+    await crashAgainAndAgain({
+      options: { appendfsync },
+      rounds: 2 * ROUNDS,
+      mostAnswers: 1500,
+      rewrites: true,
+      durable: () => durable,
     });
   });
 

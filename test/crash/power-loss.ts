@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Plant, planted } from '../faults/planted-server.ts';
-import { cutFile, fileBytes, lastIncrement, zeroBytes } from './data-files.ts';
+import { cutFile, fileBytes, increments, zeroBytes } from './data-files.ts';
 
 const SYNC_LOG = 'synced-sizes.txt';
 const PAGE_BYTES = 4096;
@@ -29,15 +29,16 @@ function syncedBytes(folder: string, path: string): number {
   const log = join(folder, SYNC_LOG);
   const lines = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n') : [];
   const last = lines.findLast((line) => line.endsWith(` ${path}`));
-  if (last === undefined) throw new Error(`${path} was never synced`);
+  // a rewrite has just begun it
+  if (last === undefined) return 0;
   return Math.min(Number(last.split(' ')[0]), fileBytes(path));
 }
 
 /** Drops unsynced bytes of every shard: all of them, or behind a random place, or pages of what is left as well. Returns how many. */
 export function losePower(folder: string, shards: number, roll: (limit: number) => number): number {
   let dropped = 0;
-  for (let shard = 0; shard < shards; shard++) {
-    const path = lastIncrement(folder, shard);
+  const paths = Array.from({ length: shards }, (_, shard) => increments(folder, shard)).flat();
+  for (const path of paths) {
     const synced = syncedBytes(folder, path);
     const unsynced = fileBytes(path) - synced;
     const kept = synced + (roll(2) === 0 ? 0 : roll(unsynced + 1));

@@ -22,6 +22,7 @@ import {
 import { GEO } from './geo-arbitraries.ts';
 import { HASHES } from './hash-arbitraries.ts';
 import { HYPER_LOG_LOGS } from './hyper-log-log-arbitraries.ts';
+import { LISTS } from './list-arbitraries.ts';
 import { SETS } from './set-arbitraries.ts';
 import { SORTED_SETS } from './sorted-set-arbitraries.ts';
 import { STREAMS } from './stream-arbitraries.ts';
@@ -172,21 +173,27 @@ function distorted(words: fc.Arbitrary<Words>): fc.Arbitrary<Words> {
   });
 }
 
-const command = distorted(
-  fc.oneof(
-    { weight: 10, arbitrary: fromRows(STRINGS) },
-    { weight: 5, arbitrary: fromRows(BITMAPS) },
-    { weight: 5, arbitrary: fromRows(KEYSPACE) },
-    { weight: 10, arbitrary: fromRows(SETS) },
-    { weight: 4, arbitrary: fromRows(HYPER_LOG_LOGS) },
-    { weight: 12, arbitrary: fromRows(SORTED_SETS) },
-    { weight: 10, arbitrary: fromRows(HASHES) },
-    { weight: 12, arbitrary: fromRows(STREAMS) },
-    { weight: 6, arbitrary: fromRows(GEO) },
-    { weight: 4, arbitrary: fromRows(EXPIRY) },
-    { weight: 1, arbitrary: fromRows(SELDOM) },
-  ),
+/** All rows, and how often each family comes. */
+const FAMILIES: readonly (readonly [weight: number, rows: readonly Row[]])[] = [
+  [10, STRINGS],
+  [5, BITMAPS],
+  [5, KEYSPACE],
+  [12, LISTS],
+  [10, SETS],
+  [4, HYPER_LOG_LOGS],
+  [12, SORTED_SETS],
+  [10, HASHES],
+  [12, STREAMS],
+  [6, GEO],
+  [4, EXPIRY],
+  [1, SELDOM],
+];
+/** Names of the commands that a run may contain, in capital letters. */
+export const COMMANDS_OF_RUNS: ReadonlySet<string> = new Set(
+  FAMILIES.flatMap(([, rows]) => rows.map(([name]) => name)),
 );
+
+const command = distorted(fc.oneof(...FAMILIES.map(([weight, rows]) => ({ weight, arbitrary: fromRows(rows) }))));
 
 const scanOptions = options(
   pair('MATCH', pattern),

@@ -17,12 +17,14 @@ const RUNS = Number(process.env['DIFFERENTIAL_RUNS'] ?? 80);
 const SEED = process.env['DIFFERENTIAL_SEED'];
 const CLIENTS = 3;
 const STEPS = 90;
+/** Contents are compared by their digests, too. */
+const WITH_DEBUG = { 'enable-debug-command': 'yes' };
 
 describeWith(['redis-server'], 'random commands get the replies of stock Redis', () => {
   const servers = new ServerGroup();
   let oracle: ServerProcess;
   beforeAll(async () => {
-    oracle = await servers.start({ command: STOCK });
+    oracle = await servers.start({ command: STOCK, options: WITH_DEBUG });
   });
   afterAll(() => servers.removeAll());
 
@@ -31,7 +33,7 @@ describeWith(['redis-server'], 'random commands get the replies of stock Redis',
     let tested: ServerProcess;
     beforeAll(async () => {
       const skeinOptions = { workers, shards: 4, 'cross-shard': crossShard };
-      tested = await servers.start({ command: serverUnderTest(), skeinOptions });
+      tested = await servers.start({ command: serverUnderTest(), options: WITH_DEBUG, skeinOptions });
     });
     afterAll(() => tested.remove());
 

@@ -39,6 +39,8 @@ function isListed(name: string, words: Words, left: Reply, right: Reply): boolea
   if (name === 'bitcount' || name === 'bitpos') {
     return (left === 0 || left === -1 || left instanceof ReplyError) && right instanceof ReplyError;
   }
+  // 7.2 refuses a rank that has no opposite
+  if (name === 'lpos' && words.includes('-9223372036854775808')) return right instanceof ReplyError;
   // WITHSCORE came with 7.2
   if ((name === 'zrank' || name === 'zrevrank') && words.length > 3) {
     return left instanceof ReplyError && right instanceof ReplyError;
@@ -46,9 +48,12 @@ function isListed(name: string, words: Words, left: Reply, right: Reply): boolea
   // what Redis looks at as a HyperLogLog it keeps as it could be changed
   if (name === 'object' && left === 'raw' && right === 'embstr') return isHyperLogLogKey(words[2]);
   // 7.2 keeps small sets and small lists as listpacks
-  if (name === 'object' && right === 'listpack' && (isSetKey(words[2]) || isSortKey(words[2]))) {
+  if (name === 'object' && right === 'listpack') {
+    if (left === 'quicklist') return true;
     // and SORT of stock gives a sorted set its large form
-    return left === 'hashtable' || left === 'quicklist' || (left === 'skiplist' && isSortKey(words[2]));
+    return left === 'hashtable'
+      ? isSetKey(words[2]) || isSortKey(words[2])
+      : left === 'skiplist' && isSortKey(words[2]);
   }
   // the result of INCRBYFLOAT, where it is a whole number
   if (name === 'object' && words[1]?.toLowerCase() === 'encoding') return left === 'embstr' && right === 'int';

@@ -19,8 +19,9 @@ describeWith(['redis-server'], 'random SORTs get the replies of stock Redis', ()
   let oracle: ServerProcess;
   let tested: ServerProcess;
   beforeAll(async () => {
-    oracle = await servers.start({ command: STOCK });
-    tested = await servers.start({ command: serverUnderTest(), skeinOptions: { workers: 2, shards: 4 } });
+    const options = { 'enable-debug-command': 'yes' };
+    oracle = await servers.start({ command: STOCK, options });
+    tested = await servers.start({ command: serverUnderTest(), options, skeinOptions: { workers: 2, shards: 4 } });
   });
   afterAll(() => servers.removeAll());
 

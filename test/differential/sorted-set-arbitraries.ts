@@ -17,6 +17,7 @@ import {
   type Words,
   word,
 } from './arbitrary-parts.ts';
+import { patience } from './list-arbitraries.ts';
 
 const setKey = fc.oneof({ weight: 6, arbitrary: oneOf('z:1', 'z:2', '{t}z', 'z:3') }, { weight: 1, arbitrary: key });
 /** Sets of equal scores. */
@@ -145,6 +146,9 @@ export const SORTED_SETS: readonly Row[] = [
   ['ZPOPMIN', setKey, maybe(count)],
   ['ZPOPMAX', setKey, maybe(count)],
   ['ZMPOP', combined, oneOf('MIN', 'MAX', 'max', 'MID'), options(pair('COUNT', count), word('COUNT'))],
+  ['BZPOPMIN', fc.oneof(setKey, key), patience],
+  ['BZPOPMAX', keys(1), setKey, patience],
+  ['BZMPOP', patience, combined, oneOf('MIN', 'MAX', 'max', 'MID'), options(pair('COUNT', count), word('COUNT'))],
   ['ZRANDMEMBER', setKey, maybe(fc.tuple(count, withScores).map((found): Words => found.flat()))],
   ['ZUNION', combined, combineOptions, withScores],
   ['ZINTER', combined, combineOptions, withScores],

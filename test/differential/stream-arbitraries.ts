@@ -103,6 +103,8 @@ const consumer = oneOf('alice', 'bob', 'carol', '');
 const ids = fc.array(id, { minLength: 1, maxLength: 4 });
 const minIdle = oneOf('0', '0', '0', '600000', '-5', 'x');
 const readFrom = fc.oneof({ weight: 3, arbitrary: plainId }, { weight: 1, arbitrary: oneOf('$', '>', '0', '-', 'x') });
+/** Nobody adds entries while a client of a run waits. */
+const patience = pair('BLOCK', oneOf('1', '2', '1', '-1', 'x', '1.5'));
 const groupFrom = fc.oneof(
   { weight: 5, arbitrary: word('>') },
   { weight: 2, arbitrary: plainId },
@@ -149,6 +151,7 @@ const ROWS: readonly Row[] = [
     options(pair('ENTRIESADDED', oneOf('0', '5', '100', '-1', 'x', '9223372036854775807')), pair('MAXDELETEDID', id)),
   ],
   ['XREAD', maybe(pair('COUNT', count)), streamsOf(readFrom)],
+  ['XREAD', maybe(pair('COUNT', count)), patience, streamsOf(readFrom)],
   [
     'XREAD',
     options(pair('COUNT', count), word('NOACK'), word('BAD'), pair('GROUP', fc.tuple(group, consumer))),
@@ -185,7 +188,7 @@ const GROUP_ROWS: readonly Row[] = [
   ['XREADGROUP', word('GROUP'), group, consumer, maybe(word('NOACK')), word('STREAMS'), streamKey, groupFrom],
   [
     'XREADGROUP',
-    options(pair('COUNT', count), word('NOACK'), word('BAD')),
+    options(pair('COUNT', count), word('NOACK'), word('BAD'), patience),
     word('GROUP'),
     group,
     consumer,

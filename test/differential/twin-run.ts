@@ -31,6 +31,13 @@ function settled(words: Words): Words[] {
   return words[0].toUpperCase() === 'DBSIZE' ? [['EXISTS', ...KEYS], words] : [words];
 }
 
+const RESTORED = 'restored by the other server';
+
+/** The payload in the reply to DUMP. */
+function dumpOf(reply: Buffer): Buffer {
+  return reply.subarray(reply.indexOf('\n') + 1, -2);
+}
+
 const SCAN_LIMIT = 10_000;
 
 export class Twins {
@@ -67,7 +74,7 @@ export class Twins {
         i++;
       }
     }
-    await this.sameContents();
+    await this.sameContents(steps.length);
   }
 
   private async sameReplies(client: number, burst: readonly Words[]): Promise<void> {
@@ -100,12 +107,15 @@ export class Twins {
     ]);
   }
 
-  private async sameContents(): Promise<void> {
+  /** `turn` chooses the keys that are carried over: a third of them, for it takes long. */
+  private async sameContents(turn: number): Promise<void> {
+    let areSame = true;
     for (const database of ['0', '1', '2', '15']) {
       await this.sameReplies(0, [['SELECT', database], ...settled(['DBSIZE']), ['KEYS', '*']]);
       const keys = decodeReply(await this.oracle.clients[0].callRaw(['KEYS', '*'])) as string[];
       const looks = keys.flatMap((key) => [
         ['GET', key],
+        ['LRANGE', key, '0', '-1'],
         ['ZRANGE', key, '0', '-1', 'WITHSCORES'],
         ['HGETALL', key],
         ['SMEMBERS', key],
@@ -113,7 +123,64 @@ export class Twins {
         ['OBJECT', 'ENCODING', key],
       ]);
       if (looks.length > 0) await this.sameReplies(0, looks);
+      areSame = (await this.sameDigests(keys)) && areSame;
+      await this.dumpedAndRestored(keys.filter((_, i) => i % 3 === turn % 3));
     }
+    if (areSame) await this.sameReplies(0, [['DEBUG', 'DIGEST']]);
+  }
+
+  /** False: scores that both servers computed differ in their last digit, so that the digests may, too. */
+  private async sameDigests(keys: readonly string[]): Promise<boolean> {
+    let areSame = true;
+    const asked = keys.map((key) => ['DEBUG', 'DIGEST-VALUE', key]);
+    const [expected, actual] = await Promise.all(
+      [this.oracle, this.tested].map((side) => side.clients[0].pipelineRaw(asked)),
+    );
+    for (const [i, key] of keys.entries()) {
+      if (expected[i].equals(actual[i])) continue;
+      if (!(await this.scoresDiffer(key))) throw difference(asked[i], expected[i], actual[i]);
+      areSame = false;
+    }
+    return areSame;
+  }
+
+  /** What one server dumps the other one restores to the same value. */
+  private async dumpedAndRestored(keys: readonly string[]): Promise<void> {
+    const clients = [this.oracle, this.tested].map((side) => side.clients[0]);
+    for (const [from, to] of [clients, clients.toReversed()]) {
+      const payloads = (await from.pipelineRaw(keys.map((key) => ['DUMP', key]))).map(dumpOf);
+      const own = await from.pipelineRaw(
+        keys.flatMap((key) => [
+          ['COPY', key, RESTORED],
+          // only the fact of a deadline would count
+          ['PERSIST', RESTORED],
+          ['DEBUG', 'DIGEST-VALUE', RESTORED],
+          ['DEL', RESTORED],
+        ]),
+      );
+      const others = await to.pipelineRaw(
+        payloads.flatMap((payload) => [
+          ['RESTORE', RESTORED, '0', payload],
+          ['DEBUG', 'DIGEST-VALUE', RESTORED],
+          ['DEL', RESTORED],
+        ]),
+      );
+      keys.forEach((key, i) => {
+        const [restored, actual] = others.slice(i * 3);
+        const expected = own[i * 4 + 2];
+        const isFine = restored.toString() === '+OK\r\n' && expected.equals(actual);
+        if (!isFine) throw difference(['DUMP', key, restored.toString()], expected, actual);
+      });
+    }
+  }
+
+  private async scoresDiffer(key: string): Promise<boolean> {
+    const [expected, actual] = await Promise.all(
+      [this.oracle, this.tested].map((side) => side.clients[0].call('ZRANGE', key, '0', '-1', 'WITHSCORES')),
+    );
+    if (!Array.isArray(expected) || !Array.isArray(actual)) return false;
+    const [left, right] = [expected.flat(), actual.flat()];
+    return left.some((word, i) => i % 2 === 1 && Number(word) !== Number(right[i]));
   }
 }
 

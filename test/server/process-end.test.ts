@@ -121,7 +121,7 @@ describeSkein('with a disk that takes nothing more', () => {
       const { server } = await brokenServer();
       const asker = await server.connect();
       expect(await asker.call('SHUTDOWN')).toEqual(new ReplyError('ERR Errors trying to SHUTDOWN. Check logs.'));
-      expect(await asker.call('PING')).toBe('PONG');
+      expect(await asker.call('ECHO', 'x')).toBe('x');
       asker.send(frame(['SHUTDOWN', 'FORCE']));
       expect(await server.exit(5000)).toEqual(CLEAN);
       const again = servers.add(await server.restart());

@@ -21,6 +21,7 @@ const BELOW_COMMANDS = [
   'src/shard',
   'src/env',
   'src/pubsub',
+  'src/scripting',
 ];
 const BESIDE = ['src/messages', 'src/journal', 'src/persistence'];
 const MAY_IMPORT: Record<string, readonly string[]> = {
@@ -34,8 +35,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'src/admin': ['native-free-shm', 'src/resp', 'src/env'],
   'src/shard': ['native-free-shm', 'src/resp', 'src/datatypes', 'src/keyspace', 'src/journal', 'src/env'],
   'src/pubsub': ['native-free-shm', 'src/resp', 'src/keyspace'],
+  'src/scripting': ['native-free-shm', 'src/resp', 'src/env'],
   'src/messages': [
     ...['native-free-shm', 'src/resp', 'src/admin', 'src/journal', 'src/persistence', 'src/shard', 'src/pubsub'],
+    'src/scripting',
   ],
   'src/commands': BELOW_COMMANDS,
   'src/dispatch': [...BELOW_COMMANDS, ...BESIDE, 'src/commands'],

@@ -109,6 +109,7 @@ describe('CONFIG REWRITE', () => {
         'shutdown-on-sigterm': fc.constantFrom('default', 'save now', 'nosave force'),
         'client-output-buffer-limit': fc.constantFrom('replica 1 2 3', 'pubsub 1gb 5 0', 'normal 0 0 0 slave 0 0 0'),
         'shard-appendfsync': fc.constantFrom('', '0 no', '0 always 3 no'),
+        'durability-rule': fc.constantFrom('', 'a* none', 'db:3 none l"[#] always \\x everysec'),
         bind: fc.constantFrom('', '127.0.0.1', '* -::*', '10.0.0.1 ::1'),
         'oom-score-adj-values': fc.constantFrom('0 200 800', '-1 0 1'),
         'latency-tracking-info-percentiles': fc.constantFrom('', '1', '50 99.5'),

@@ -22,7 +22,15 @@ const NEWER = [
   'locale-collate',
   'cluster-announce-human-nodename',
 ];
-const OWN = ['workers', 'shards', 'cross-shard', 'shard-appendfsync'];
+const OWN = [
+  'workers',
+  'shards',
+  'cross-shard',
+  'shard-appendfsync',
+  'changed-redis-files',
+  'durability-rule',
+  'snapshot-memory',
+];
 /** Aliases of 7.2 under which 7.0 has the setting itself. */
 const RENAMED = ['server-cpulist', 'bio-cpulist', 'aof-rewrite-cpulist', 'bgsave-cpulist'];
 

@@ -96,6 +96,7 @@ describe('the connection', () => {
     expect([session.db, session.resp, session.name, session.noEvict]).toEqual([0, 2, '', false]);
     expect(server.server.clients.read(session.record)).toMatchObject({ resp: 2, name: '', flags: 0 });
     expect(server.run('QUIT', 'now')).toBe('+OK\r\n');
+    expect(server.runAs(server.connect(), 'CLIENT', 'LIST')).toMatch(/^id=1 .* flags=A /m);
     expect(session.closeAfterReply).toBe(true);
   });
 });
@@ -128,8 +129,8 @@ describe('CLIENT', () => {
     const own = server.run('CLIENT', 'INFO');
     const line =
       `id=${server.session.id} addr=127.0.0.1:1 laddr=127.0.0.1:6379 fd=8 name= age=2 idle=0 flags=N db=0 sub=0 psub=0 ssub=0` +
-      ' multi=-1 watch=0 qbuf=26 qbuf-free=0 argv-mem=10 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=26 events=r' +
-      ' cmd=client|info user=default redir=-1 resp=3 lib-name=lib lib-ver=\n';
+      ' multi=-1 qbuf=26 qbuf-free=0 argv-mem=10 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=26 events=r' +
+      ' cmd=client|info user=default redir=-1 resp=3 lib-name=lib lib-ver= watch=0\n';
     expect(own).toBe(`=${line.length + 4}\r\ntxt:${line}\r\n`);
     server.run('CLIENT', 'NO-TOUCH', 'on');
     server.run('HELLO', 2);

@@ -15,11 +15,14 @@ import { createServerSamples, ServerSamples } from '../../../src/admin/server-sa
 import { loadSettings } from '../../../src/admin/settings-parser.ts';
 import { SettingsStore, type SettingValues } from '../../../src/admin/settings-store.ts';
 import { createSlowLog, SlowLog } from '../../../src/admin/slow-log.ts';
+import { REDIS_VERSION } from '../../../src/admin/version.ts';
 import { COMMANDS } from '../../../src/commands/command-table.ts';
 import { readSizeLimits } from '../../../src/commands/size-limits-setting.ts';
+import { BlockedClients } from '../../../src/dispatch/blocked-clients.ts';
 import { CommandTiming } from '../../../src/dispatch/command-timing.ts';
 import { Dispatcher } from '../../../src/dispatch/dispatcher.ts';
 import { Executor } from '../../../src/dispatch/executor.ts';
+import { ReadyWaiters } from '../../../src/dispatch/ready-waiters.ts';
 import { type Control, type ServerContext, Session } from '../../../src/dispatch/session.ts';
 import { Unit } from '../../../src/dispatch/unit.ts';
 import { UnitListeners } from '../../../src/dispatch/unit-listeners.ts';
@@ -30,7 +33,12 @@ import { PushHub } from '../../../src/pubsub/push-hub.ts';
 import { Args } from '../../../src/resp/args.ts';
 import { ReplyWriter } from '../../../src/resp/reply-writer.ts';
 import { RequestReader } from '../../../src/resp/request-reader.ts';
+import type { ScriptEngine } from '../../../src/scripting/engine.ts';
+import { LuaEngine } from '../../../src/scripting/lua-engine.ts';
+import { ScriptRuntime } from '../../../src/scripting/script-runtime.ts';
+import { createScriptStore, ScriptStore } from '../../../src/scripting/script-store.ts';
 import { ShardAccess } from '../../../src/shard/shard-access.ts';
+import { WaiterQueues } from '../../../src/shard/waiter-queues.ts';
 import { createWorldMemory, FIRST_WORKER, NOTIFY, PROCESS } from '../../../src/shard/world.ts';
 
 export interface InProcessOptions {
@@ -136,6 +144,7 @@ const NO_CONTROL: Control = {
   sleepSync() {},
   directory: () => null,
   log() {},
+  stopScript() {},
   rewriteConfig: () => null,
   settingsChanged: () => null,
   crash() {},
@@ -163,6 +172,7 @@ export class InProcess {
   /** What commands are timed with. */
   steadyMs: () => number = () => performance.now();
   readonly timing: CommandTiming;
+  readonly blocked: BlockedClients;
   private readonly executor: Executor;
   private readonly dispatcher: Dispatcher;
   private readonly reply = new ReplyWriter();
@@ -220,11 +230,35 @@ export class InProcess {
         access.process[PROCESS.notify] |= NOTIFY.keyspaceEvents;
       },
     });
-    unit.listeners = new UnitListeners(interests, pushes);
+    const queues = interests.map((table) => new WaiterQueues(table));
+    const blocked = (this.blocked = new BlockedClients({
+      queues,
+      latches: access.latches,
+      clients,
+      worker: 0,
+      nowMs: () => this.nowMs,
+      schedule() {},
+    }));
+    const ready = new ReadyWaiters({ executor: this.executor, queues, clients, outgoing: blocked.outgoing });
+    unit.listeners = new UnitListeners(interests, pushes, ready);
+    const scripting = new ScriptRuntime(new ScriptStore(createScriptStore(2 ** 20)), (): ScriptEngine => {
+      const engine: ScriptEngine = new LuaEngine({
+        host: this.dispatcher.scripts,
+        version: REDIS_VERSION,
+        nowMs: () => this.nowMs,
+        random32: random,
+        fuel: 20_000_000,
+      });
+      return engine;
+    });
+    unit.scripting = scripting;
     const server: ServerContext = {
+      scripting,
+      steadyMs: () => this.steadyMs(),
       settings: this.settings,
       clients,
       watches: new Watches(interests, access.latches, clients),
+      blocked,
       commandStats: new CommandStats(createCommandStats(COMMANDS.rows.length, 1), 0),
       errorStats: new ErrorStats(createErrorStats(1), 0),
       counters,
@@ -235,6 +269,7 @@ export class InProcess {
       spaces: access.spaces,
       journals,
       saves: new Float64Array(createSaveState(this.nowMs)),
+      pastGauge: access.pastGauge,
       shards,
       workers: 1,
       databases: world.databases,
@@ -251,6 +286,7 @@ export class InProcess {
       loading: false,
       loadProgress: () => ({ beganMs: 0, totalBytes: 0, loadedBytes: 0 }),
       diskBroken: () => false,
+      delayedSyncs: () => 0,
       pauseState: () => access.pauseState(),
       clockMicros: () => this.nowMs * 1000,
       nowMs: () => this.nowMs,
@@ -261,12 +297,18 @@ export class InProcess {
     this.dispatcher = new Dispatcher({
       server,
       executor: this.executor,
-      facts: { stateBits: () => access.stateBits(), overMemory: () => false, diskErrorText: () => '' },
+      facts: {
+        stateBits: () => access.stateBits(),
+        overMemory: () => false,
+        diskErrorText: () => '',
+        stopsWritesAfterFailedSave: () => true,
+      },
       rings: { worker: 0, to: [null], from: [null], ringSelf() {} },
       turn: access.turn,
       reply: this.reply,
       counters: counters.own(0),
       timing: this.timing,
+      ready,
       workers: 1,
     });
     this.session = this.connect();

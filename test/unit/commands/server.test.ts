@@ -147,6 +147,20 @@ describe('COMMAND', () => {
     expect(server.run('COMMAND', 'HELP')).toMatch(/^\*\d+\r\n\+COMMAND <subcommand>/);
   });
 
+  it('GETKEYSANDFLAGS tells what SET and BITFIELD do with their keys, given their arguments', () => {
+    const uses = (...words: string[]) =>
+      server
+        .run('COMMAND', 'GETKEYSANDFLAGS', ...words)
+        .match(/\+\w+/g)
+        ?.join('');
+    expect(uses('SET', 'k', 'v', 'EX', '5')).toBe('+OW+update');
+    expect(uses('SET', 'k', 'v', 'EX', '5', 'get')).toBe('+RW+access+update');
+    expect(uses('SET', 'k', 'v', 'IFEQ', 'w')).toBe('+RW+access+update');
+    expect(uses('BITFIELD', 'k', 'OVERFLOW', 'SAT', 'GET', 'u8', '0')).toBe('+RO+access');
+    expect(uses('BITFIELD', 'k', 'GET', 'u8', '0', 'INCRBY', 'u8', '0', '1')).toBe('+RW+access+update');
+    expect(uses('RENAME', 'a', 'b')).toBe('+RW+access+delete+OW+update');
+  });
+
   it('GETKEYS and GETKEYSANDFLAGS', () => {
     expect(server.run('COMMAND', 'GETKEYS', 'RENAME', 'a', 'b')).toBe('*2\r\n$1\r\na\r\n$1\r\nb\r\n');
     expect(server.run('COMMAND', 'GETKEYS', 'del', 'a', 'b', 'c')).toBe('*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n');
@@ -270,4 +284,20 @@ describe('DEBUG', () => {
     server.run('DEBUG', 'DIGEST');
     expect(fields(server.run('INFO', 'commandstats')).get('cmdstat_debug')).toMatch(/^calls=2,/);
   });
+});
+
+it('DEBUG POPULATE adds keys to all shards, journals each in its own, and leaves those that are there', () => {
+  const server = new InProcess({ shards: 3, settings: { 'enable-debug-command': 'yes' } });
+  server.run('SET', 'key:7', 'mine');
+  server.effects();
+  expect(server.run('DEBUG', 'POPULATE', 100)).toBe('+OK\r\n');
+  expect(server.run('DBSIZE')).toBe(':100\r\n');
+  expect(server.run('GET', 'key:7')).toBe('$4\r\nmine\r\n');
+  expect(server.run('GET', 'key:99')).toBe('$8\r\nvalue:99\r\n');
+  const effects = server.effects();
+  expect(effects.length).toBe(99);
+  expect(new Set(effects.map((effect) => effect[0])).size).toBe(3);
+  expect(server.run('DEBUG', 'POPULATE', 2, 'p', 12)).toBe('+OK\r\n');
+  expect(server.run('GET', 'p:1')).toBe('$12\r\nvalue:1\0\0\0\0\0\r\n');
+  expect(server.run('DEBUG', 'POPULATE', 'x')).toMatch(/^-ERR value is not an integer/);
 });

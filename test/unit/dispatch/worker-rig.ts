@@ -13,10 +13,13 @@ import { createLatencyHistograms, LatencyHistograms } from '../../../src/admin/l
 import { COUNTER_NAMES } from '../../../src/admin/server-counters.ts';
 import { SettingsStore } from '../../../src/admin/settings-store.ts';
 import { createSlowLog, SlowLog } from '../../../src/admin/slow-log.ts';
+import { REDIS_VERSION } from '../../../src/admin/version.ts';
 import { COMMANDS } from '../../../src/commands/command-table.ts';
+import { BlockedClients } from '../../../src/dispatch/blocked-clients.ts';
 import { CommandTiming } from '../../../src/dispatch/command-timing.ts';
 import { ANSWERED, Dispatcher } from '../../../src/dispatch/dispatcher.ts';
 import { Executor } from '../../../src/dispatch/executor.ts';
+import { ReadyWaiters } from '../../../src/dispatch/ready-waiters.ts';
 import { type ServerContext, Session } from '../../../src/dispatch/session.ts';
 import { Unit } from '../../../src/dispatch/unit.ts';
 import { UnitListeners } from '../../../src/dispatch/unit-listeners.ts';
@@ -28,7 +31,11 @@ import { PushHub } from '../../../src/pubsub/push-hub.ts';
 import { Args } from '../../../src/resp/args.ts';
 import { ReplyWriter } from '../../../src/resp/reply-writer.ts';
 import { RequestReader } from '../../../src/resp/request-reader.ts';
+import { LuaEngine } from '../../../src/scripting/lua-engine.ts';
+import { ScriptRuntime } from '../../../src/scripting/script-runtime.ts';
+import { createScriptStore, ScriptStore } from '../../../src/scripting/script-store.ts';
 import { ShardAccess } from '../../../src/shard/shard-access.ts';
+import { WaiterQueues } from '../../../src/shard/waiter-queues.ts';
 import { createWorldMemory, FIRST_WORKER, type WorldMemory } from '../../../src/shard/world.ts';
 
 export interface RigOptions {
@@ -65,6 +72,7 @@ export class StubJournal {
   arg(): void {}
   argText(): void {}
   argNumber(): void {}
+  argBig(): void {}
   transactionOpen(): void {}
   transactionClose(): void {}
   closePart(): number {
@@ -103,11 +111,13 @@ export class RigClient {
   readonly pushes: string[] = [];
   /** Shards that the last reply was stamped with. */
   stamps: number[] = [];
+  /** How often a parked command turned out to wait in blocking. */
+  waits = 0;
 
   constructor(worker: RigWorker) {
-    this.session = new Session(worker.server, 1, true);
     const { clients } = worker.server;
-    const opening = { id: clients.nextId(), addr: '127.0.0.1:5', laddr: '127.0.0.1:6379', fd: 9, nowMs: 0 };
+    this.session = new Session(worker.server, clients.nextId(), true);
+    const opening = { id: this.session.id, addr: '127.0.0.1:5', laddr: '127.0.0.1:6379', fd: 9, nowMs: 0 };
     this.session.record = clients.open(opening);
     this.session.addr = opening.addr;
     this.session.peer = {
@@ -115,6 +125,9 @@ export class RigClient {
         this.session.parked = false;
         this.stamps = worker.takeTouched();
         this.replies.push(bytes.toString('latin1'));
+      },
+      waits: () => {
+        this.waits++;
       },
       push: (bytes, start, end) => this.pushes.push(bytes.toString('latin1', start, end)),
       flushPushes() {},
@@ -129,7 +142,12 @@ export class RigWorker {
   readonly dispatcher: Dispatcher;
   readonly reply = new ReplyWriter();
   readonly server: ServerContext;
-  readonly facts = { stateBits: () => this.access.stateBits(), overMemory: () => false, diskErrorText: () => '' };
+  readonly facts = {
+    stateBits: () => this.access.stateBits(),
+    overMemory: () => false,
+    diskErrorText: () => '',
+    stopsWritesAfterFailedSave: () => false,
+  };
   private readonly args = new Args();
   private readonly reader = new RequestReader();
 
@@ -165,10 +183,36 @@ export class RigWorker {
       byId: () => null,
       noteAllChanges() {},
     });
-    unit.listeners = new UnitListeners(interests, pushes);
+    const queues = interests.map((table) => new WaiterQueues(table));
+    const blocked = new BlockedClients({
+      queues,
+      latches: access.latches,
+      clients,
+      worker,
+      nowMs: () => rig.nowMs,
+      schedule() {},
+    });
+    const ready = new ReadyWaiters({ executor: this.executor, queues, clients, outgoing: blocked.outgoing });
+    unit.listeners = new UnitListeners(interests, pushes, ready);
+    const scripting = new ScriptRuntime(
+      new ScriptStore(rig.scripts),
+      () =>
+        new LuaEngine({
+          host: this.dispatcher.scripts,
+          version: REDIS_VERSION,
+          nowMs: () => rig.nowMs,
+          random32: () => rig.random32(),
+        }),
+    );
+    unit.scripting = scripting;
     this.server = {
+      scripting,
+      steadyMs: () => rig.steadyMs(),
+      thread,
+      control: { log() {}, stopScript() {} },
       pushes,
       watches: new Watches(interests, access.latches, clients),
+      blocked,
       commandStats: new CommandStats(createCommandStats(COMMANDS.rows.length, 1), 0),
       errorStats: new ErrorStats(createErrorStats(1), 0),
       latencyHistograms: new LatencyHistograms(createLatencyHistograms(COMMANDS.rows.length, 1), 0),
@@ -199,6 +243,7 @@ export class RigWorker {
       reply: this.reply,
       counters: counters.own(0),
       timing: new CommandTiming(COMMANDS.rows, this.server, () => rig.steadyMs()),
+      ready,
       workers: options.workers,
     });
     this.rig = rig;
@@ -248,6 +293,7 @@ export class WorkerRig {
   readonly workers: RigWorker[];
   readonly settings = new SettingsStore(SettingsStore.create({}));
   readonly slowLog = createSlowLog();
+  readonly scripts = createScriptStore(2 ** 20);
   readonly clients: ClientRecordsMemory;
   readonly pubsub: PubsubMemory;
   /** The latches as a thread sees them that is no worker. */

@@ -242,3 +242,31 @@ test('closing fails, and changes nothing, while the disk refuses', () => {
   expect(control.closeJournals(journals, files)).toBe(false);
   expect(control.state).toBe(JOURNAL_STATE.syncFailed);
 });
+
+describe('what durability rules ask for', () => {
+  test('a shard that somebody asks for is synced once, and what its transactions reach with it', () => {
+    start(POLICY.no, POLICY.no, POLICY.no);
+    append(0);
+    append(1, 2);
+    control.requestSync();
+    expect(syncsOf(() => committer.turn())).toEqual([]);
+    control.askFor(0);
+    control.awaitSafe(3);
+    expect(syncsOf(() => committer.turn()).sort()).toEqual(['0', '1', '2']);
+    expect(journals[0].safe()).toBe(journals[0].head());
+    expect(rung).toEqual([3]);
+    append(0);
+    control.requestSync();
+    expect(syncsOf(() => committer.turn())).toEqual([]);
+  });
+
+  test('while they promise something every shard is synced once a second', () => {
+    start(POLICY.no, POLICY.always);
+    append(0);
+    nowMs += 1000;
+    expect(syncsOf(() => committer.turn())).toEqual([]);
+    control.setRulesPromise(true);
+    nowMs += 1000;
+    expect(syncsOf(() => committer.turn())).toEqual(['0']);
+  });
+});

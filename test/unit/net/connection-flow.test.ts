@@ -151,6 +151,7 @@ describe('output of one batch', () => {
     expect(world.send(...Array(20).fill(big), echo('last'))).toBe(false);
     expect(world.ran).toHaveLength(4);
     await waitUntil('all commands', () => world.ran.length === 21);
+    await waitUntil('all output', () => world.socket.sent.endsWith(bulk('last')));
     expect(world.socket.sent).toBe(bulk('x'.repeat(300_000)).repeat(20) + bulk('last'));
     await waitUntil('reading goes on', () => world.socket.resumed === 1);
   });
@@ -166,7 +167,10 @@ describe('output of one batch', () => {
       world.socket.drain();
       return world.ran.length === 21;
     });
-    world.socket.drain();
+    await waitUntil('all output', () => {
+      world.socket.drain();
+      return world.socket.sent.endsWith(bulk('last'));
+    });
     expect(world.socket.sent).toBe(bulk('x'.repeat(300_000)).repeat(20) + bulk('last'));
     world.socket.taking = true;
     await waitUntil('reading goes on', () => world.socket.resumed === 1);

@@ -1,5 +1,6 @@
 /** Which journals a batch's output waits for, and what the thread does meanwhile. */
 import { expect, test } from 'vitest';
+import { DurabilityRules } from '../../../src/dispatch/durability-rules.ts';
 import type { Executor } from '../../../src/dispatch/executor.ts';
 import { OPEN } from '../../../src/env/files.ts';
 import { Journal, publishTransaction } from '../../../src/journal/journal.ts';
@@ -41,7 +42,13 @@ class World {
   /** How often it was asked whether a journal that was not touched has undrained bytes. */
   strangersAsked = 0;
 
-  constructor(shards: number, policy: 0 | 1 = POLICY.no) {
+  /** Stamps of which the journal thread was asked. */
+  readonly asked: number[] = [];
+  /** By shard: the batch touched something that may have to be safe. */
+  readonly waits: Uint8Array;
+
+  constructor(shards: number, policy: 0 | 1 = POLICY.no, rules: DurabilityRules | null = null) {
+    this.waits = new Uint8Array(shards);
     const files = new MemoryFiles();
     this.memory = createJournalMemory(shards, { blockBytes: 256, chainBytes: 256 * 64 });
     for (let shard = 0; shard < shards; shard++) {
@@ -58,6 +65,8 @@ class World {
         return touched.length;
       },
       clearTouched: () => touched.splice(0),
+      unit: { rules },
+      waits: this.waits,
     } as unknown as Executor;
     this.outbox = new Outbox({
       reply: this.reply,
@@ -69,7 +78,7 @@ class World {
         setImmediate(run);
       },
       isAlways: () => false,
-      awaitSafe() {},
+      awaitSafe: (stamps) => this.asked.push(...stamps),
     });
   }
 
@@ -178,4 +187,23 @@ test('while another thread writes the journal, this one sleeps, and goes on when
   giveBack(i32, drain);
   await waitUntil('the output', () => sink.sent === '+wrote\r\n');
   expect(world.turns).toBeLessThan(5);
+});
+
+test('a batch that touched a key with `always` by rule is held until its shard is safe, which is asked for', async () => {
+  const world = new World(2, POLICY.no, new DurabilityRules('a always'));
+  const [holds, free] = [new Sink(), new Sink()];
+  world.write(0);
+  world.write(1);
+  world.batch(free, 'touched another key', 0);
+  world.waits[1] = 1;
+  world.batch(holds, 'touched a', 1);
+  world.waits[1] = 0;
+  await waitUntil('the other one is answered', () => free.sent !== '');
+  expect(holds.sent).toBe('');
+  expect(holds.heldOutputs.length).toBe(1);
+  expect(world.asked).toEqual([1, world.journals[1].head()]);
+  const words = new JournalWords(world.memory, 1);
+  words.storePosition(words.safe, world.journals[1].head());
+  world.outbox.release();
+  expect(holds.sent).toBe('+touched a\r\n');
 });

@@ -31,6 +31,11 @@ describe('golden bytes (FORMATS.md; to change one means to raise the format vers
       'file "a \\"b\\" c" seq 8 type i\n';
     expect(formatManifest(manifest).toString()).toBe(text);
     expect(parseManifest(Buffer.from(text))).toEqual(manifest);
+    const odd = { base: null, increments: [{ name: ' file\n\t.aof .1.incr.aof', sequence: 1 }] };
+    expect(formatManifest(odd).toString()).toBe('file " file\\n\\t.aof .1.incr.aof" seq 1 type i\n');
+    expect(parseManifest(formatManifest(odd))).toEqual(odd);
+    const later = parseManifest(Buffer.from('file "\\x41b" seq 1 type i newkey "new value"\n'));
+    expect(later.increments).toEqual([{ name: 'Ab', sequence: 1 }]);
   });
 
   test('first line of a journal file', () => {
@@ -136,9 +141,17 @@ describe('lines', () => {
 
   test.each([
     ['file a seq 1 type i', 'no end'],
+    ['', 'Found an empty AOF manifest'],
+    ['file a seq 1 type i\n\n', 'line 2: Invalid AOF manifest file format'],
+    ['file a seq 1 type i newkey\n', 'line 1: Invalid AOF manifest file format'],
+    ['file a seq 1 type x\n', 'line 1: Unknown AOF file type x'],
+    [`file ${'a'.repeat(1100)} seq 1 type i\n`, 'line 1: The AOF manifest file contains too long line'],
     ['file a seq 1\n', 'line 1'],
-    ['file a seq 1 type i\nfile b seq 1 type i\n', 'line 2: increments are out of order'],
-    ['file a seq 1 type b\nfile b seq 2 type b\nfile c seq 1 type i\n', 'a second base'],
+    ['file a seq 1 type i\nfile b seq 1 type i\n', 'line 2: Found a non-monotonic sequence number'],
+    [
+      'file a seq 1 type b\nfile b seq 2 type b\nfile c seq 1 type i\n',
+      'line 2: Found duplicate base file information',
+    ],
     ['file ../a seq 1 type i\n', 'not the name of a file'],
     ['# nothing\n', 'names no increment'],
   ])('manifest %j is refused: %s', (text, problem) => {

@@ -1,4 +1,5 @@
 /** A data set in memory with journals on it, as a server would have it: for tests of recovery. */
+import { replaceFile } from '../../../src/env/files.ts';
 import { Committer } from '../../../src/journal/committer.ts';
 import { Journal, publishTransaction } from '../../../src/journal/journal.ts';
 import { JournalControl } from '../../../src/journal/journal-control.ts';
@@ -9,7 +10,16 @@ import {
   POLICY,
   type Policy,
 } from '../../../src/journal/journal-memory.ts';
-import { createDataSet, type DataSet, type Place, readDataSet } from '../../../src/persistence/data-set.ts';
+import { formatManifest, incrementFileName, manifestFileName } from '../../../src/persistence/aof-manifest.ts';
+import {
+  createDataSet,
+  type DataSet,
+  type Place,
+  readDataSet,
+  readShardManifest,
+  shardFolder,
+} from '../../../src/persistence/data-set.ts';
+import { beginIncrement, prepareIncrement } from '../../../src/persistence/journal-file.ts';
 import { recoverShards, startOf } from '../../../src/persistence/recovery.ts';
 import { replayShard } from '../../../src/persistence/replay.ts';
 import type { MemoryFiles } from '../journal/memory-files.ts';
@@ -35,12 +45,16 @@ export class JournalWorld {
   /** Replayed records by shard, as texts. */
   readonly replayed: string[][];
   nowMs = 0;
+  /** Under the latches of a rotation: nothing can be appended. */
+  inRotation = false;
+  private sequence: number;
 
   /** Recovers what is in `files`, or makes a data set of `shards` shards. */
   constructor(files: MemoryFiles, shards: number, policy: Policy = POLICY.everysec, loadTruncated = true) {
     this.files = files;
     this.place = placeIn(files);
     this.dataSet = readDataSet(this.place) ?? createDataSet(this.place, shards);
+    this.sequence = Math.max(...readShardManifest(this.place, 0).increments.map((file) => file.sequence));
     const warn = (text: string): void => void this.warnings.push(text);
     const recovered = recoverShards(this.place, this.dataSet, { loadTruncated, warn });
     this.replayed = recovered.map(({ files: shardFiles }) => {
@@ -79,6 +93,39 @@ export class JournalWorld {
       journal.argText(value);
     }
     publishTransaction(shards.map((shard) => this.journals[shard]));
+  }
+
+  /** All journals go on in their next increments, as at the cut of a rewrite. */
+  rotate(): void {
+    const { files, place } = this;
+    const shards = this.journals.length;
+    const sequence = this.sequence + 1;
+    const named = Array.from({ length: sequence }, (_, i) => ({
+      name: incrementFileName(PREFIX, i + 1),
+      sequence: i + 1,
+    }));
+    const fds = this.journals.map((_, shard) =>
+      prepareIncrement({ files, folder: shardFolder(place, shard), prefix: PREFIX, sequence }),
+    );
+    const rotated = this.control.rotateJournals(
+      this.journals,
+      (shard, start) => beginIncrement(files, fds[shard], { shard, shards, start }),
+      () => {
+        this.inRotation = true;
+        for (let shard = 0; shard < shards; shard++)
+          replaceFile(
+            files,
+            shardFolder(place, shard),
+            manifestFileName(PREFIX),
+            formatManifest({ base: null, increments: named }),
+          );
+        this.inRotation = false;
+      },
+    );
+    if (rotated === null) throw new Error('the journals cannot be rotated');
+    this.sequence = sequence;
+    for (const fd of [...rotated.oldFds, ...fds]) files.syncData(fd);
+    this.control.endRotation(rotated.heads);
   }
 
   /** A second passes: the everysec round. */
