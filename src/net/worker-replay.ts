@@ -137,6 +137,7 @@ export class WorkerLoad {
         return true;
       },
       progress,
+      singleSteps: () => this.delayMicros > 0,
     };
     for (const file of files) {
       if (isRdbFile(systemFiles, file.path))

@@ -27,6 +27,8 @@ export interface ReplayHandler {
   bracket?(opens: boolean, offset: number): void;
   /** So many more bytes of files are behind us; called now and then. */
   progress(bytes: number): void;
+  /** Does a step end after this record already? For a load that is slowed down on purpose. */
+  singleSteps?(): boolean;
 }
 
 /** A range of a file: from byte `from` (0) up to byte `end`. */
@@ -96,7 +98,7 @@ class FileReplay {
       needed = 1;
       while (at < this.filled) {
         const next = this.buf[at] === HASH ? this.skipLine(at) : this.record(at);
-        if (next === LATER || ++records % RECORDS_PER_STEP === 0) {
+        if (next === LATER || ++records % RECORDS_PER_STEP === 0 || this.handler.singleSteps?.()) {
           this.report(at);
           yield;
         }
