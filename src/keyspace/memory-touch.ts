@@ -49,15 +49,19 @@ export class MemoryTouch {
       const words = spaces[i].arena.i32[bucket >>> 26];
       if (words !== undefined) seen += words[(bucket & OFFSET_MASK) << 2];
     }
+    for (let i = 0; i < count; i++) buckets[i] = spaces[i].table.likelyIn(buckets[i], hashes[i]);
+    // nothing but loads, so that as many of them as can be are under way: an entry of some dozen bytes may reach into the next line
     for (let i = 0; i < count; i++) {
-      const { table, arena } = spaces[i];
-      const entry = table.likelyIn(buckets[i], hashes[i]);
+      const entry = buckets[i];
+      const words = spaces[i].arena.i32[entry >>> 26];
+      if (words !== undefined) seen += words[((entry & OFFSET_MASK) << 2) + LINE_WORDS / 2];
+    }
+    for (let i = 0; i < count; i++) {
+      const entry = buckets[i];
       buckets[i] = 0;
-      const words = arena.i32[entry >>> 26];
+      const words = spaces[i].arena.i32[entry >>> 26];
       if (entry === 0 || words === undefined) continue;
       const at = (entry & OFFSET_MASK) << 2;
-      // an entry of some dozen bytes may reach into the next line of the cache
-      seen += words[at + LINE_WORDS / 2];
       if ((words[at + WORD_META] & NOT_STRING) === 0) continue;
       buckets[i] = words[at + WORD_VALUE];
       structures++;
