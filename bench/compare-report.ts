@@ -18,9 +18,17 @@ export interface MemoryRow {
   readonly bytesPerKey: number;
 }
 
+/** used_memory that some data took. */
+export interface DataRow {
+  readonly server: string;
+  readonly data: string;
+  readonly bytes: number;
+}
+
 export interface Report {
   readonly cells: readonly Cell[];
   readonly memory: readonly MemoryRow[];
+  readonly data: readonly DataRow[];
 }
 
 export function median(values: readonly number[]): number {
@@ -95,6 +103,19 @@ function memoryTable(rows: readonly MemoryRow[]): string {
   );
 }
 
+function dataTable(rows: readonly DataRow[]): string {
+  const stock = (row: DataRow) => rows.find((other) => other.server === 'redis' && other.data === row.data);
+  return table(
+    ['data', 'server', 'MB', '× redis'],
+    rows.map((row) => [
+      row.data,
+      row.server,
+      (row.bytes / 1e6).toFixed(1),
+      (row.bytes / (stock(row)?.bytes ?? row.bytes)).toFixed(2),
+    ]),
+  );
+}
+
 /** The report as Markdown. Groups come in the order they were measured, loads within a group side by side. */
 export function markdown(title: string, report: Report): string {
   const parts = [`# ${title}`, `${cpus().length} CPUs shared by servers and load; Node ${process.version}; medians.`];
@@ -109,6 +130,7 @@ export function markdown(title: string, report: Report): string {
   }
   if (ordered.length > 0) parts.push(throughputTable(ordered));
   if (report.memory.length > 0) parts.push(memoryTable(report.memory));
+  if (report.data.length > 0) parts.push(dataTable(report.data));
   return `${parts.join('\n\n')}\n`;
 }
 

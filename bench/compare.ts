@@ -3,19 +3,20 @@
  * turns, so that whatever else the machine does meets all of them; every figure is the median of the rounds.
  *
  *   npx node bench/compare.ts [--quick | --full] [--workers 1,2] [--pipeline 1,16,64] [--rounds 5] [--requests N]
- *     [--keys N] [--data 3] [--clients 50] [--aof off|everysec|always] [--parts throughput,everysec,values,types,memory]
+ *     [--keys N] [--data 3] [--clients 50] [--aof off|everysec|always] [--parts throughput,everysec,values,types,memory,data]
  *     [--server 'node src/main.ts'] [--shards N] [--name NAME]
  */
 import { parseArgs } from 'node:util';
 import { type ServerCommand, SKEIN } from '../test/server/server-command.ts';
 import type { Options } from '../test/server/server-process.ts';
 import { bytesPerKey, type Load, measure } from './compare-measure.ts';
-import { type Cell, type MemoryRow, writeReport } from './compare-report.ts';
+import { type Cell, type DataRow, type MemoryRow, writeReport } from './compare-report.ts';
 import { type Contender, type Persistence, startContenders, stopContenders } from './compare-servers.ts';
 import { loadKeys } from './load-keys.ts';
+import { bytesOf, DATA } from './type-data.ts';
 import { fillTypes, typeLoads } from './type-loads.ts';
 
-const PARTS = ['throughput', 'everysec', 'values', 'types', 'memory'] as const;
+const PARTS = ['throughput', 'everysec', 'values', 'types', 'memory', 'data'] as const;
 type Part = (typeof PARTS)[number];
 
 interface Plan {
@@ -166,6 +167,21 @@ async function compareMemory(skein: ServerCommand, plan: Plan): Promise<MemoryRo
   return rows;
 }
 
+/** Each on servers of its own, so that no memory that other data left behind is used again. */
+async function compareData(skein: ServerCommand, plan: Plan): Promise<DataRow[]> {
+  const rows: DataRow[] = [];
+  for (const data of DATA) {
+    const contenders = await startContenders(skein, plan.workers.slice(0, 1), 'off', plan.skeinOptions);
+    for (const contender of contenders) {
+      const bytes = await bytesOf(contender, data);
+      rows.push({ server: contender.name, data: data.name, bytes });
+      console.log(`memory of ${data.name}, ${contender.name}: ${(bytes / 1e6).toFixed(1)} MB`);
+    }
+    await stopContenders(contenders);
+  }
+  return rows;
+}
+
 const { plan, skein, name } = readPlan();
 const cells: Cell[] = [];
 const has = (part: Part) => plan.parts.includes(part);
@@ -197,4 +213,5 @@ if (has('types')) {
   }
 }
 const memory = has('memory') ? await compareMemory(skein, plan) : [];
-console.log(`\n${writeReport(name, { cells, memory }, plan)}`);
+const data = has('data') ? await compareData(skein, plan) : [];
+console.log(`\n${writeReport(name, { cells, memory, data }, plan)}`);

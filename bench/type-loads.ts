@@ -5,14 +5,19 @@ import type { Load } from './compare-measure.ts';
 
 const SORTED_SET_MEMBERS = 1_000_000;
 const SET_MEMBERS = 10_000;
-const STREAM_ENTRIES = 100_000;
+const STREAM_ENTRIES = 1_000_000;
+const PENDING_ENTRIES = 10;
 const LIST_ELEMENTS = 600;
 const HASH_FIELDS = 20;
 const BATCH = 1000;
 const RANDOM = '__rand_int__';
 
-/** What is sent, and how many times more it costs than GET: so many fewer are sent. */
-const COMMANDS: readonly (readonly [name: string, cost: number, command: readonly string[]])[] = [
+/**
+ * What is sent, and how many times more it costs than GET: so many fewer are sent. Without a command it is the test of
+ * redis-benchmark that has this name.
+ */
+const COMMANDS: readonly (readonly [name: string, cost: number, command?: readonly string[]])[] = [
+  ['ping_inline', 1],
   ['ping', 1, ['PING']],
   ['incr', 1, ['INCR', `counter:${RANDOM}`]],
   ['lpush', 1, ['LPUSH', 'pushed', 'xxx']],
@@ -34,10 +39,15 @@ const COMMANDS: readonly (readonly [name: string, cost: number, command: readonl
   ['zrank', 2, ['ZRANK', 'sorted', `member:${RANDOM}`]],
   ['zpopmin', 2, ['ZPOPMIN', 'sorted']],
   ['lrange-100', 8, ['LRANGE', 'list of 600', '0', '99']],
+  ['lrange-300', 20, ['LRANGE', 'list of 600', '0', '299']],
+  ['lrange-500', 35, ['LRANGE', 'list of 600', '0', '499']],
   ['lrange-600', 40, ['LRANGE', 'list of 600', '0', '599']],
-  ['sinter-10k', 2000, ['SINTERCARD', '2', 'set 1', 'set 2']],
+  ['sinter-10k', 4000, ['SINTER', 'set 1', 'set 2']],
+  ['sintercard-10k', 2000, ['SINTERCARD', '2', 'set 1', 'set 2']],
   ['xadd', 2, ['XADD', 'log', '*', 'field', 'value']],
   ['xread-10', 5, ['XREAD', 'COUNT', '10', 'STREAMS', 'stream', '50000-0']],
+  ['xreadgroup-new', 20, ['XREADGROUP', 'GROUP', 'readers', 'one', 'COUNT', '1', 'STREAMS', 'stream', '>']],
+  ['xreadgroup-pending-10', 5, ['XREADGROUP', 'GROUP', 'holders', 'one', 'COUNT', '10', 'STREAMS', 'stream', '0']],
   ['mset-10', 5, ['MSET', ...Array.from({ length: 10 }, (_, i) => [`key:${i}:${RANDOM}`, 'xxx']).flat()]],
 ];
 
@@ -81,5 +91,8 @@ export async function fillTypes(server: ServerProcess): Promise<void> {
     ];
     await client.pipeline(Array.from({ length: BATCH }, add));
   }
+  const holds = ['COUNT', String(PENDING_ENTRIES), 'STREAMS', 'stream', '>'];
+  for (const group of ['readers', 'holders']) await client.must('XGROUP', 'CREATE', 'stream', group, '0');
+  await client.must('XREADGROUP', 'GROUP', 'holders', 'one', ...holds);
   client.close();
 }
