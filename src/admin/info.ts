@@ -207,6 +207,7 @@ const PLAIN_STATS: readonly [field: string, counter: CounterName][] = [
   ['latch_waits', 'latchWaits'],
   ['latch_turns', 'latchTurns'],
   ['forwarded_commands', 'forwardedCommands'],
+  ['scripts_taken_back', 'scriptsTakenBack'],
 ];
 
 function stats(source: InfoSource, fields: Fields): void {

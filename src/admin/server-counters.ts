@@ -27,6 +27,7 @@ export const COUNTER_NAMES = [
   'changes',
   'throttledWrites',
   'admittedWrites',
+  'scriptsTakenBack',
 ] as const;
 export type CounterName = (typeof COUNTER_NAMES)[number];
 export type ServerCounters = Counters<CounterName>;

@@ -22,7 +22,7 @@ import type { ScriptRuntime } from '../scripting/script-runtime.ts';
 import { scriptSha } from '../scripting/script-sha.ts';
 import { RUNS } from '../scripting/script-store.ts';
 import { BUSY_BITS } from '../shard/world.ts';
-import { BUSY, DONE, type Executor } from './executor.ts';
+import { DONE, type Executor } from './executor.ts';
 import { type GateFacts, refuseByFlags } from './gate.ts';
 import { feedMonitors } from './monitor-feed.ts';
 import type { ServerContext, Session } from './session.ts';
@@ -118,8 +118,9 @@ export class Scripts implements ScriptHost {
       unit.counters[COUNTER.changes] = changes;
       several.abandon();
       this.remember(called.name);
-      // nobody else has to be waited for, perhaps
-      return waits ? BUSY : this.run(session, row, args, reply, false, false);
+      this.counters[COUNTER.scriptsTakenBack]++;
+      // with all latches this time: it has them, or whoever waits is rung
+      return this.run(session, row, args, reply, waits, turn);
     }
     if (this.undoable) for (let i = 0; i < several.latchedCount; i++) this.undoLogs[several.latched[i]].keep();
     several.end(reply, row, mark);

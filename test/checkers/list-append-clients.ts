@@ -13,7 +13,7 @@ export interface ListRace {
   readonly seed: number;
 }
 
-type Roll = (limit: number) => number;
+export type Roll = (limit: number) => number;
 
 /** Runs the race; appended values begin with the client's number. */
 export async function listRace(server: ServerProcess, plan: ListRace): Promise<ListTransaction[]> {
@@ -33,6 +33,13 @@ export async function listRace(server: ServerProcess, plan: ListRace): Promise<L
   return history;
 }
 
+export function plannedOperations(roll: Roll, keys: readonly string[], value: () => string): (Append | Read)[] {
+  return Array.from({ length: 1 + roll(4) }, () => {
+    const key = keys[roll(keys.length)];
+    return roll(2) === 0 ? { kind: 'append', key, value: value() } : { kind: 'read', key, values: [] };
+  });
+}
+
 function oneTransaction(
   connection: RespClient,
   client: number,
@@ -40,21 +47,18 @@ function oneTransaction(
   keys: readonly string[],
   value: () => string,
 ): Promise<ListTransaction> {
-  const planned = Array.from({ length: 1 + roll(4) }, (): Append | Read => {
-    const key = keys[roll(keys.length)];
-    return roll(2) === 0 ? { kind: 'append', key, value: value() } : { kind: 'read', key, values: [] };
-  });
+  const planned = plannedOperations(roll, keys, value);
   const watched = roll(3) === 0 ? [keys[roll(keys.length)], keys[roll(keys.length)]] : [];
   return roll(8) === 0
     ? alone(connection, client, planned[0])
     : watchedTransaction(connection, client, planned, watched, roll(10) === 0 ? 'DISCARD' : 'EXEC');
 }
 
-function commandOf(op: Append | Read): Command {
+export function commandOf(op: Append | Read): Command {
   return op.kind === 'append' ? ['RPUSH', op.key, op.value] : ['LRANGE', op.key, 0, -1];
 }
 
-function withReply(op: Append | Read, reply: Reply): Append | Read {
+export function withReply(op: Append | Read, reply: Reply): Append | Read {
   if (reply instanceof ReplyError) throw reply;
   return op.kind === 'append' ? op : { ...op, values: (reply as readonly Reply[]).map(String) };
 }
@@ -67,7 +71,7 @@ async function alone(connection: RespClient, client: number, op: Append | Read):
 }
 
 /** What is read between WATCH and MULTI belongs to the transaction: it holds until EXEC, or EXEC does nothing. */
-async function watchedTransaction(
+export async function watchedTransaction(
   connection: RespClient,
   client: number,
   planned: readonly (Append | Read)[],

@@ -8,6 +8,7 @@ import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
 import { checkListAppend } from './list-append.ts';
 import { bankRace, listRace } from './list-append-clients.ts';
 
+const LONG = process.env['RACE_ROUNDS'] !== undefined;
 const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 2);
 const SEED = Number(process.env['RACE_SEED'] ?? Date.now() % 1_000_000);
 const ACCOUNTS = 6;
@@ -16,7 +17,9 @@ const EACH = 1000;
 const servers = new ServerGroup();
 afterAll(() => servers.removeAll());
 
-const shapes = [2, 4].flatMap((workers) => ['auto', 'ring'].map((crossShard) => ({ workers, crossShard })));
+const shapes = (LONG ? [2, 4, 8] : [2, 4]).flatMap((workers) =>
+  ['auto', 'ring'].map((crossShard) => ({ workers, crossShard })),
+);
 
 describe.each(shapes)(`$workers workers, cross-shard $crossShard (seed ${SEED})`, ({ workers, crossShard }) => {
   let server: ServerProcess;

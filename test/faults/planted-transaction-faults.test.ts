@@ -8,12 +8,12 @@ import { bankRace, listRace } from '../checkers/list-append-clients.ts';
 import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
 import { within } from '../server/wait-until.ts';
 import { busy, type Plant, planted } from './planted-server.ts';
+import { LAST_LATCH_NOT_TAKEN } from './several-plants.ts';
 
 const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? 30);
 const CONTROL_ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? 4);
 const ROUND_MS = 20_000;
 
-const SEVERAL = 'src/dispatch/several-commands.ts';
 const TRANSACTIONS = 'src/dispatch/transactions.ts';
 const INTERESTS = 'src/shard/interest-table.ts';
 
@@ -23,21 +23,6 @@ const SLOW: Plant = {
   text: 'session.parked = false;\n      const start = reply.pos;',
   replacement: `session.parked = false; const start = reply.pos; ${busy(60)}`,
 };
-const LAST_LATCH_NOT_TAKEN: Plant[] = [
-  SLOW,
-  {
-    file: SEVERAL,
-    text: 'if (waits ? !executor.acquireWaiting(turn) : !executor.acquire()) return BUSY;',
-    replacement: `if (count > 1) unit.heldCount--;
-      if (waits ? !executor.acquireWaiting(turn) : !executor.acquire()) return BUSY;
-      unit.heldCount = count; this.untaken = count > 1 ? latched[count - 1] : -1;`,
-  },
-  {
-    file: SEVERAL,
-    text: 'this.executor.latches[shard].release();',
-    replacement: 'if (shard !== this.untaken) this.executor.latches[shard].release();',
-  },
-];
 const RELEASED_BETWEEN_COMMANDS: Plant[] = [
   {
     ...SLOW,
@@ -110,9 +95,9 @@ async function firstViolation(hunt: Hunt, plants: readonly Plant[], expected: bo
   return null;
 }
 
-const FAULTS: [string, string, Plant[], Hunt][] = [
-  ['one latch of EXEC is not taken', 'appends', LAST_LATCH_NOT_TAKEN, lists],
-  ['one latch of EXEC is not taken', 'the bank', LAST_LATCH_NOT_TAKEN, bank],
+const FAULTS: [string, string, readonly Plant[], Hunt][] = [
+  ['one latch of EXEC is not taken', 'appends', [SLOW, ...LAST_LATCH_NOT_TAKEN], lists],
+  ['one latch of EXEC is not taken', 'the bank', [SLOW, ...LAST_LATCH_NOT_TAKEN], bank],
   ['the latches are given back between commands', 'appends', RELEASED_BETWEEN_COMMANDS, lists],
   ['the latches are given back between commands', 'the bank', RELEASED_BETWEEN_COMMANDS, bank],
   ['watches are not marked', 'appends', WATCHES_NOT_MARKED, lists],
