@@ -25,7 +25,7 @@ export const HYPER_LOG_LOG_COMMANDS: readonly CommandSpec[] = [
     acl: [...family.acl],
     name: 'pfcount',
     arity: -2,
-    flags: ['readonly'],
+    flags: ['readonly', 'may_replicate'],
     keys: [{ ...keysFrom(1, 'RW', 'access'), notes: 'RW because the cardinality is remembered in the value' }],
     summary: 'Estimates how many different elements HyperLogLogs have seen together.',
     complexity: 'O(1) for one key whose cardinality is known, O(N) for N keys otherwise',

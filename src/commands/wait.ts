@@ -1,5 +1,6 @@
 /** WAIT and WAITAOF. There are no replicas yet: none has acknowledged anything, and none will. */
-import type { Session } from '../dispatch/session.ts';
+import type { AwaitedJournals } from '../dispatch/blocked-clients.ts';
+import type { ServerContext, Session } from '../dispatch/session.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { msArgument } from './blocking.ts';
@@ -28,17 +29,29 @@ export function waitaof(session: Session, args: Args, reply: ReplyWriter): void 
   const timeoutMs = msArgument(args, 3, session.nowMs, reply);
   if (Number.isNaN(timeoutMs)) return;
   const { journals } = session.server;
-  const journalled = journals.some((journal) => journal.enabled);
-  if (local === 1 && !journalled) return reply.error(NO_JOURNAL);
-  // what this connection has written is in front of these positions
-  const ends = journals.map((journal) => (journal.enabled ? journal.head() : 0));
-  const isSynced = (): boolean => journalled && journals.every((journal, shard) => journal.safe() >= ends[shard]);
+  if (local === 1 && !journals.some((journal) => journal.enabled)) return reply.error(NO_JOURNAL);
+  const awaited = journalEnds(journals);
   const answer = (to: ReplyWriter): void => {
     to.array(2);
-    to.integer(isSynced() ? 1 : 0);
+    to.integer(awaited.stamps.length > 0 && awaited.areSafe() ? 1 : 0);
     to.integer(0);
   };
-  const isDone = (): boolean => replicas === 0 && (local === 0 || isSynced());
-  if (isDone() || session.isExecuting) return answer(reply);
-  session.server.blocked.blockUntil(session, args, timeoutMs, answer, isDone, reply);
+  const isDone = replicas === 0 && (local === 0 || awaited.areSafe());
+  if (isDone || session.isExecuting) return answer(reply);
+  // there are no replicas to wait for: such a client waits for its timeout
+  const { blocked } = session.server;
+  blocked.blockUntil(session, args, timeoutMs, answer, replicas === 0 ? awaited : null, reply);
+}
+
+/** What this connection has written is in front of these positions. Shards without a journal promise nothing, and hold nobody up. */
+function journalEnds(journals: ServerContext['journals']): AwaitedJournals {
+  const stamps: number[] = [];
+  for (const journal of journals) if (journal.enabled) stamps.push(journal.shard, journal.head());
+  return {
+    stamps,
+    areSafe: () => {
+      for (let i = 0; i < stamps.length; i += 2) if (journals[stamps[i]].safe() < stamps[i + 1]) return false;
+      return true;
+    },
+  };
 }

@@ -33,6 +33,13 @@ interface ShardRequest {
   readonly request: number;
 }
 
+/** Positions of journals that somebody waits for. */
+export interface AwaitedJournals {
+  /** Pairs of shard and position: these shards are synced soon, whatever their policy. */
+  readonly stamps: readonly number[];
+  areSafe(): boolean;
+}
+
 /** A command that waits, of a client of this thread. */
 export interface BlockedCommand extends Due {
   readonly session: Session;
@@ -42,8 +49,8 @@ export interface BlockedCommand extends Due {
   requests: ShardRequest[];
   /** Answers the command that has waited long enough. */
   readonly timedOut: (reply: ReplyWriter) => void;
-  /** For what is no key: has it come about? Asked when the journal thread rings. */
-  readonly isDone: (() => boolean) | null;
+  /** For what is no key; looked at when the journal thread rings. */
+  readonly awaited: AwaitedJournals | null;
 }
 
 /** What answers clients: the thread's dispatcher and what it works with. */
@@ -73,7 +80,7 @@ export class BlockedClients {
   private readonly deadlines = new DeadlineQueue<BlockedCommand>();
   /** When `expire` will be called, unix ms. */
   private scheduledMs = NEVER_MS;
-  /** Commands with `isDone`. */
+  /** Commands with `awaited`. */
   private readonly asking = new Set<BlockedCommand>();
   /** Requests that wake nobody any more. */
   private left: ShardRequest[] = [];
@@ -169,16 +176,16 @@ export class BlockedClients {
     args: Args,
     timeoutMs: number,
     answer: (reply: ReplyWriter) => void,
-    isDone: (() => boolean) | null,
+    awaited: AwaitedJournals | null,
     reply: ReplyWriter,
   ): void {
-    if (isDone !== null) {
+    if (awaited !== null) {
       // registered first, then looked at again (R14)
-      this.answers!.executor.awaitJournal();
-      if (isDone()) return answer(reply);
+      this.answers!.executor.awaitJournal(awaited.stamps);
+      if (awaited.areSafe()) return answer(reply);
     }
     const ticket = this.clients.newClaimTicket(session.record);
-    this.enter(session, args.copyOwned(), ticket, [], timeoutMs, answer, isDone);
+    this.enter(session, args.copyOwned(), ticket, [], timeoutMs, answer, awaited);
   }
 
   private enter(
@@ -188,16 +195,16 @@ export class BlockedClients {
     requests: ShardRequest[],
     timeoutMs: number,
     timedOut: (reply: ReplyWriter) => void,
-    isDone: (() => boolean) | null,
+    awaited: AwaitedJournals | null,
   ): void {
     const deadlineMs = timeoutMs === 0 ? NEVER_MS : this.nowMs() + timeoutMs;
     const row = COMMANDS.rows[session.lastRow];
-    const command = { session, row, args, ticket, requests, timedOut, isDone, deadlineMs, place: -1 };
+    const command = { session, row, args, ticket, requests, timedOut, awaited, deadlineMs, place: -1 };
     session.blocked = command;
     session.park();
     this.clients.setFlag(session.record, CLIENT_FLAG.waiting, true);
     this.blocked.set(session.id, command);
-    if (isDone !== null) this.asking.add(command);
+    if (awaited !== null) this.asking.add(command);
     if (deadlineMs === NEVER_MS) return;
     this.deadlines.add(command);
     this.reschedule();
@@ -223,12 +230,19 @@ export class BlockedClients {
     this.reschedule();
   }
 
-  /** Ends the waiting of those for whom what is no key has come about. */
+  /** Ends the waiting of those whose journals are safe by now. */
   ask(): void {
     if (this.asking.size === 0) return;
-    this.answers!.executor.awaitJournal();
+    this.endSafe();
+    if (this.asking.size === 0) return;
+    // registered first, then looked at again (R14)
+    this.answers!.executor.awaitJournal([...this.asking].flatMap(({ awaited }) => awaited!.stamps));
+    this.endSafe();
+  }
+
+  private endSafe(): void {
     for (const command of this.asking) {
-      if (command.isDone!() && this.claim(command)) this.answer(command, command.timedOut, [], false);
+      if (command.awaited!.areSafe() && this.claim(command)) this.answer(command, command.timedOut, [], false);
     }
   }
 

@@ -40,6 +40,7 @@ import type { PrivateBlocks } from './large-values.ts';
 import { feedMonitors } from './monitor-feed.ts';
 import { PausedCommands } from './paused-commands.ts';
 import type { ReadyWaiters } from './ready-waiters.ts';
+import { flagsWithScript } from './script-flags.ts';
 import { Scripts } from './scripts.ts';
 import type { ServerContext, Session } from './session.ts';
 import type { Transaction } from './transaction.ts';
@@ -204,7 +205,7 @@ export class Dispatcher {
     if (bits !== 0 || this.memoryBounded) {
       const refusal = refuseByState(row, this.facts, bits);
       if (refusal !== null) return this.refuse(session, row, refusal, start);
-      if (isPaused(row.flagBits, bits)) {
+      if (isPaused(row.flagBits, bits) && isPaused(this.flagsOf(row, args), bits)) {
         this.paused.add(session, args, bits);
         return PARKED;
       }
@@ -246,6 +247,11 @@ export class Dispatcher {
     return this.forward(session, row, args, shard);
   }
 
+  /** The flags of a command, and what a script says of itself. */
+  private flagsOf(row: CommandRow, args: Args): number {
+    return flagsWithScript(this.server.scripting, row, args);
+  }
+
   private runScript(session: Session, row: CommandRow, args: Args, bits: number, began: number, start: number): number {
     this.pushes.reads.begin(session, session.tracking !== null && this.takesTracks(session));
     this.executor.gateBits = bits & PROCESS_BITS;
@@ -264,7 +270,7 @@ export class Dispatcher {
   /** A command between MULTI and EXEC, the latter included. NOT_QUEUED: it runs now, as anywhere. */
   private inMulti(session: Session, transaction: Transaction, row: CommandRow, args: Args, start: number): number {
     const bits = this.facts.stateBits();
-    const flags = row === EXEC ? transaction.gateFlags(row) : row.flagBits;
+    const flags = row === EXEC ? transaction.gateFlags(row) : this.flagsOf(row, args);
     const refusal = refuseByFlags(endsTransaction(row) ? flags : flags | FLAG.denyoom, this.facts, bits);
     if (refusal !== null) return this.refuse(session, row, refusal, start);
     if (isPaused(flags, bits)) {
@@ -279,7 +285,7 @@ export class Dispatcher {
       this.reply.error(WATCH_IN_MULTI);
       return this.finish(session, row, start);
     }
-    this.transactions.queue(session, transaction, row, args);
+    this.transactions.queue(session, transaction, row, args, flags);
     if (session.replyMode !== REPLY_MODE.on) this.applyReplyMode(session, start);
     return ANSWERED;
   }
@@ -562,7 +568,7 @@ export class Dispatcher {
     const { executor, reply } = this;
     const bits = this.facts.stateBits();
     const transaction = item.row === EXEC ? item.session!.multi : null;
-    const flags = transaction === null ? item.row.flagBits : transaction.gateFlags(item.row);
+    const flags = transaction === null ? this.flagsOf(item.row, item.args) : transaction.gateFlags(item.row);
     executor.gateBits = bits & PROCESS_BITS;
     const refusal =
       transaction === null ? refuseByState(item.row, this.facts, bits) : refuseByFlags(flags, this.facts, bits);

@@ -71,7 +71,7 @@ export class Executor {
   private readonly hasher: HalfSipHash;
   private readonly shards: number;
   private readonly shardOfSlot: Uint8Array;
-  readonly awaitJournal: () => void;
+  readonly awaitJournal: (stamps?: readonly number[]) => void;
   private readonly fail: (error: unknown) => never;
   /** Shards that the running batch touched, each once. */
   readonly touched: Int32Array;
@@ -106,8 +106,8 @@ export class Executor {
     /** This thread's own bell. */
     doorbell: Doorbell;
     hasher: HalfSipHash;
-    /** Has this thread rung when the journal has got ahead. */
-    awaitJournal: () => void;
+    /** Has this thread rung when the journal has got ahead, and the shards of these pairs of shard and position synced soon. */
+    awaitJournal: (stamps?: readonly number[]) => void;
     /** Ends the process; never returns. */
     fail: (error: unknown) => never;
   }) {

@@ -20,12 +20,12 @@ export class Transaction {
   private deniesLoading = false;
   private runsScripts = false;
 
-  /** Queues a command; the arguments must be the caller's to give. */
-  queue(row: CommandRow, args: Args): void {
+  /** Queues a command; the arguments must be the caller's to give. `flags`: its own, and those of the script that it runs. */
+  queue(row: CommandRow, args: Args, flags: number): void {
     this.rows.push(row);
     this.args.push(args);
     this.bytes += args.buf.length + QUEUED_BYTES;
-    this.flagBits |= row.flagBits;
+    this.flagBits |= flags;
     if (row.isScript) this.runsScripts = true;
     if ((row.flagBits & FLAG.loading) === 0) this.deniesLoading = true;
   }

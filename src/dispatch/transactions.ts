@@ -93,8 +93,9 @@ export class Transactions {
     this.counters = parts.counters;
   }
 
-  queue(session: Session, transaction: Transaction, row: CommandRow, args: Args): void {
-    transaction.queue(row, args.copyOwned());
+  /** `flags`: the command's, and those of the script that it runs. */
+  queue(session: Session, transaction: Transaction, row: CommandRow, args: Args, flags: number): void {
+    transaction.queue(row, args.copyOwned(), flags);
     this.server.clients.setQueued(session.record, transaction.count, transaction.bytes);
     this.reply.simple('QUEUED');
   }

@@ -257,15 +257,15 @@ export class Connection implements Peer, OutputSink {
     thread.timing.closeSegment(thread.counters[COUNTER.commandsProcessed], row, this.lastArgs, session);
   }
 
-  /** Ends a batch whose output begins at `start` of the reply buffer: it leaves, or the connection does. */
-  private endBatch(start: number): void {
+  /** Ends a batch whose output begins at `start` of the reply buffer: it leaves, or the connection does. `isLate` as in Outbox. */
+  private endBatch(start: number, isLate = false): void {
     const { reply, outbox } = this.thread;
     const made = reply.pos - start;
     if (made > 0 && made > this.hardRoom()) {
       reply.rewind(start);
       this.closeOverOutput();
     }
-    outbox.endBatch(this, start);
+    outbox.endBatch(this, start, isLate);
     this.noteOutput();
     if (this.behind) this.scheduleGoOn();
   }
@@ -389,7 +389,7 @@ export class Connection implements Peer, OutputSink {
     this.waitingBytes = 0;
     if (this.session.closeAfterReply) this.ending = true;
     this.takePushed();
-    this.endBatch(start);
+    this.endBatch(start, true);
     this.carryOn();
   }
 

@@ -59,6 +59,9 @@ export class Outbox {
   private readonly awaitSafe: (stamps: readonly number[]) => void;
   private readonly staged: Staged[] = [];
   private stagedCount = 0;
+  /** Staged ranges that are sent in front of the others: nothing else of their connections was staged. */
+  private readonly firsts: Staged[] = [];
+  private firstCount = 0;
   private scheduled = false;
   /** Shards whose journals must be drained before the staged ranges leave. */
   private readonly drainNeeded: Uint8Array;
@@ -90,20 +93,24 @@ export class Outbox {
     this.drainTo = new Float64Array(parts.journals.length);
   }
 
-  /** Ends a connection's batch, whose output begins at `start` of the reply buffer. */
-  endBatch(sink: OutputSink, start: number): void {
+  /**
+   * Ends a connection's batch, whose output begins at `start` of the reply buffer. `isLate`: it answers somebody who has waited since an
+   * earlier turn, so it leaves in front of what this turn asked for. A served BLPOP would else wait for the reply of the push, and
+   * for the waking of whoever pushed.
+   */
+  endBatch(sink: OutputSink, start: number, isLate = false): void {
     const executor = this.executor;
     const reply = this.reply;
     const wrote = executor.wrote;
     const stamps = executor.touchedCount === 0 ? NO_STAMPS : this.lookAtTouched();
     if (reply.pos === start) return;
     const free = this.drainsNeeded === 0 && stamps === NO_STAMPS && sink.heldOutputs.length === 0;
-    if (free && this.stagedCount === 0 && reply.pos - start >= LONG_OUTPUT_BYTES) {
+    if (free && this.stagedCount + this.firstCount === 0 && reply.pos - start >= LONG_OUTPUT_BYTES) {
       if (sink.send(reply.buf, start, reply.pos)) reply.rewind(start);
       else reply.takeOver();
       return;
     }
-    this.stage(sink, start, stamps, wrote);
+    this.stage(sink, start, stamps, wrote, isLate && sink.stagedOutputs === 0);
     if (free && reply.pos > MOST_STAGED_BYTES) this.sendStaged();
   }
 
@@ -154,13 +161,14 @@ export class Outbox {
     this.drainsNeeded++;
   }
 
-  private stage(sink: OutputSink, start: number, stamps: number[], wrote: boolean): void {
-    const slot = this.stagedCount++;
+  private stage(sink: OutputSink, start: number, stamps: number[], wrote: boolean, isFirst: boolean): void {
+    const list = isFirst ? this.firsts : this.staged;
+    const slot = isFirst ? this.firstCount++ : this.stagedCount++;
     sink.stagedOutputs++;
     sink.owedBytes += this.reply.pos - start;
-    if (slot === this.staged.length) this.staged.push({ sink, start, end: this.reply.pos, stamps, wrote });
+    if (slot === list.length) list.push({ sink, start, end: this.reply.pos, stamps, wrote });
     else {
-      const staged = this.staged[slot];
+      const staged = list[slot];
       staged.sink = sink;
       staged.start = start;
       staged.end = this.reply.pos;
@@ -193,22 +201,31 @@ export class Outbox {
   /** Sends or holds what is staged; nothing of it needs a drain. */
   private sendStaged(): void {
     const refused = this.refusedByDisk();
+    const firsts = this.firstCount;
+    const count = this.stagedCount;
+    let reusable = firsts === 0 || this.sendAll(this.firsts, firsts, refused);
+    if (!this.sendAll(this.staged, count, refused)) reusable = false;
+    this.firstCount = this.stagedCount = 0;
+    if (reusable) this.reply.rewind(0);
+    else this.reply.takeOver();
+    for (let i = 0; i < firsts; i++) this.firsts[i].sink.released();
+    for (let i = 0; i < count; i++) this.staged[i].sink.released();
+  }
+
+  /** False: somebody still needs the reply buffer. */
+  private sendAll(list: readonly Staged[], count: number, refused: number[]): boolean {
     const reply = this.reply;
     let reusable = true;
-    for (let i = 0; i < this.stagedCount; i++) {
-      const { sink, start, end, wrote } = this.staged[i];
-      const stamps = wrote && refused !== NO_STAMPS ? [...this.staged[i].stamps, ...refused] : this.staged[i].stamps;
+    for (let i = 0; i < count; i++) {
+      const { sink, start, end, wrote } = list[i];
+      const stamps = wrote && refused !== NO_STAMPS ? [...list[i].stamps, ...refused] : list[i].stamps;
       sink.stagedOutputs--;
       sink.owedBytes -= end - start;
       if (sink.closed) continue;
       if (sink.heldOutputs.length > 0 || !this.areSafe(stamps)) this.hold(sink, start, end, stamps);
       else if (!sink.send(reply.buf, start, end)) reusable = false;
     }
-    const count = this.stagedCount;
-    this.stagedCount = 0;
-    if (reusable) reply.rewind(0);
-    else reply.takeOver();
-    for (let i = 0; i < count; i++) this.staged[i].sink.released();
+    return reusable;
   }
 
   /**

@@ -465,7 +465,7 @@ class WorkerThread implements ConnectionThread {
       turn: access.turn,
       doorbell: access.doorbells[start.thread],
       hasher: new HalfSipHash(start.world.hashKey[0], start.world.hashKey[1]),
-      awaitJournal: () => this.control.awaitSafe(),
+      awaitJournal: (stamps?: readonly number[]) => this.control.awaitSafe(stamps),
       fail: (error: unknown) => this.control.die(error),
     };
   }
