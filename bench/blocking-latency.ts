@@ -7,30 +7,11 @@
 import { parseArgs } from 'node:util';
 import type { RespClient } from '../test/server/resp-client.ts';
 import { SKEIN } from '../test/server/server-command.ts';
+import { median } from './compare-report.ts';
 import { type Contender, startContenders, stopContenders } from './compare-servers.ts';
+import { handOver } from './hand-over.ts';
 
 const PIPELINED_PUSHES = 5_000;
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-}
-
-/** Microseconds from the sending of each push to the reply of the client that waits, one at a time. */
-async function handOver(taker: RespClient, pusher: RespClient, pushes: number): Promise<number[]> {
-  const micros: number[] = [];
-  for (let i = 0; i < pushes; i++) {
-    const taken = taker.call('BLPOP', 'queue', 0);
-    // two round trips of another client: by now the other one waits
-    await pusher.call('PING');
-    await pusher.call('PING');
-    const began = performance.now();
-    const pushed = pusher.call('RPUSH', 'queue', 'x');
-    await taken;
-    micros.push((performance.now() - began) * 1000);
-    await pushed;
-  }
-  return micros;
-}
 
 /** Pushes to a key in a second, in one pipeline. */
 async function pushRate(client: RespClient): Promise<number> {
