@@ -290,7 +290,7 @@ export class Scripts implements ScriptHost {
     }
     const session = this.session!;
     const { log } = this.server.pushes;
-    if (log.anyMonitor) feedMonitors(log, session, row, args);
+    if (log.anyMonitor) feedMonitors(log, session, row, args, true);
     const start = reply.pos;
     if (row.isWrite) this.noteWrite();
     if (row.session !== null) {
@@ -340,7 +340,9 @@ export class Scripts implements ScriptHost {
     if ((row.flagBits & FLAG.noscript) !== 0 && !this.runtime.store.isFree) return NOT_IN_SCRIPTS;
     if (row.isScript) return NOT_IN_SCRIPTS;
     const called = this.called!;
-    if (row.isWrite && !called.mayWrite) return NO_WRITES;
+    // what may be replicated counts as a write, so that a pause of writes need not stop scripts that only read
+    const changes = row.isWrite || (row.flagBits & FLAG.may_replicate) !== 0;
+    if (changes && !called.mayWrite) return NO_WRITES;
     let flags = row.flagBits & (FLAG.write | FLAG.denyoom);
     // a script that has begun to write is not stopped half-way for lack of memory
     if (called.ignoresMemory || this.wrote) flags &= ~FLAG.denyoom;
