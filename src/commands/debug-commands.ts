@@ -12,6 +12,7 @@ import {
   debugReload,
   debugSegfault,
   debugSetActiveExpire,
+  debugSkipChecksums,
   debugSleep,
   debugStringmatch,
 } from './debug.ts';
@@ -71,7 +72,7 @@ export const DEBUG_COMMANDS: CommandSpec[] = [
       own('error', debugError),
       own('stringmatch-len', debugStringmatch),
       own('set-disable-deny-scripts', debugDenyScripts),
-      own('set-skip-checksum-validation', debugNothing),
+      own('set-skip-checksum-validation', debugSkipChecksums),
       own('quicklist-packed-threshold', debugNothing),
       own('segfault', debugSegfault),
       own('panic', debugPanic),

@@ -25,9 +25,19 @@ export function debugSleep(session: Session, args: Args, reply: ReplyWriter): vo
 
 export function debugSetActiveExpire(session: Session, args: Args, reply: ReplyWriter): void {
   if (args.count !== 3) return reply.error(wrongDebugForm(args));
-  const flag = parseInteger(args.buf, args.starts[2], args.ends[2]);
-  session.server.control.setActiveExpire(flag !== 0 && !Number.isNaN(flag));
+  session.server.control.setActiveExpire(flagOf(args));
   reply.ok();
+}
+
+export function debugSkipChecksums(session: Session, args: Args, reply: ReplyWriter): void {
+  if (args.count !== 3) return reply.error(wrongDebugForm(args));
+  session.server.control.skipChecksums(flagOf(args));
+  reply.ok();
+}
+
+function flagOf(args: Args): boolean {
+  const flag = parseInteger(args.buf, args.starts[2], args.ends[2]);
+  return flag !== 0 && !Number.isNaN(flag);
 }
 
 /** SET-DISABLE-DENY-SCRIPTS: whether scripts may run what they may not. */

@@ -4,7 +4,7 @@ import type { Unit } from '../dispatch/unit.ts';
 import { NO_DEADLINE, TYPE_STRING } from '../keyspace/entry.ts';
 import { GENERIC_EVENT } from '../keyspace/key-events.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
-import { isPayload, PAYLOAD_TAIL_BYTES, payloadOf } from '../keyspace/rdb-payload.ts';
+import { hasPayloadForm, isWholePayload, PAYLOAD_TAIL_BYTES, payloadOf } from '../keyspace/rdb-payload.ts';
 import { RdbValueReader, READ } from '../keyspace/rdb-value-reader.ts';
 import type { Args } from '../resp/args.ts';
 import { parseInt64 } from '../resp/numbers.ts';
@@ -78,7 +78,9 @@ export function restore(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (ttl < 0) return reply.error('ERR Invalid TTL value, must be >= 0');
   const start = args.starts[3];
   const end = args.ends[3];
-  if (!isPayload(args.buf, start, end)) return reply.error(BAD_PAYLOAD);
+  if (!hasPayloadForm(args.buf, start, end)) return reply.error(BAD_PAYLOAD);
+  const isWhole = isWholePayload(args.buf, start, end);
+  if (!isWhole && !unit.skipsChecksums) return reply.error(BAD_PAYLOAD);
   const ks = unit.space(1);
   if (!ks.reserve((end - start) * 2)) return reply.error(ERR.OOM);
   const reader = new RdbReader(args.buf, start + 1, end - PAYLOAD_TAIL_BYTES);
@@ -106,7 +108,9 @@ export function restore(unit: Unit, args: Args, reply: ReplyWriter): void {
   const h = link(unit, ks, args, value, reader, deadline);
   if (options.idleSeconds >= 0) ks.setClock(h, (ks.clock - options.idleSeconds) & CLOCK_MASK);
   unit.changed(1, GENERIC_EVENT.restore);
-  journalRestored(unit, args, deadline);
+  // a payload that only DEBUG lets pass would not be loaded again
+  if (isWhole) journalRestored(unit, args, deadline);
+  else unit.effectValue(1);
   reply.ok();
 }
 

@@ -12,6 +12,7 @@ import { DamagedRdbError } from './rdb-reader.ts';
 const END = 0xff;
 const LONG = 0xfe;
 const ZIPLIST_HEADER = 10;
+const MANY = 0xffff;
 
 /** One walk over a ziplist or zipmap. `next` fills vBuf, vStart and vEnd. */
 export class ZipWalk {
@@ -23,12 +24,17 @@ export class ZipWalk {
   private readonly end: number;
   private readonly isMap: boolean;
   private isValue = false;
+  /** Of a ziplist: elements so far, and the bytes of the last one, which the one behind it repeats. */
+  private taken = 0;
+  private lastBytes = 0;
+  private readonly start: number;
   private readonly number = Buffer.alloc(24);
 
   /** Over buf[start, end); throws DamagedRdbError where that cannot be one. */
   constructor(buf: Buffer, start: number, end: number, isMap: boolean) {
     this.buf = buf;
     this.vBuf = buf;
+    this.start = start;
     this.end = end;
     this.isMap = isMap;
     this.pos = start + (isMap ? 1 : ZIPLIST_HEADER);
@@ -42,6 +48,7 @@ export class ZipWalk {
     if (this.pos >= this.end) throw new DamagedRdbError('damaged ziplist');
     if (this.buf[this.pos] === END) {
       if (this.pos !== this.end - 1 || this.isValue) throw new DamagedRdbError('damaged ziplist');
+      if (!this.isMap) this.checkHeader();
       return false;
     }
     if (this.isMap) this.mapElement();
@@ -77,8 +84,26 @@ export class ZipWalk {
     this.isValue = !this.isValue;
   }
 
+  /** What the header says about the end and the number of elements; 0xffff stands for any number. */
+  private checkHeader(): void {
+    const { buf, start } = this;
+    const last = buf.readUInt32LE(start + 4);
+    const count = buf.readUInt16LE(start + 8);
+    const isSound = start + last === this.pos - this.lastBytes && (count === MANY || count === this.taken);
+    if (!isSound) throw new DamagedRdbError('damaged ziplist');
+  }
+
   private listElement(): void {
-    if (this.buf[this.take(1)] === LONG) this.take(4);
+    const at = this.pos;
+    let before = this.buf[this.take(1)];
+    if (before === LONG) before = this.buf.readUInt32LE(this.take(4));
+    if (before !== this.lastBytes) throw new DamagedRdbError('damaged ziplist');
+    this.listValue();
+    this.lastBytes = this.pos - at;
+    this.taken++;
+  }
+
+  private listValue(): void {
     const first = this.buf[this.take(1)];
     switch (first >> 6) {
       case 0:

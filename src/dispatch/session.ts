@@ -38,13 +38,13 @@ export interface Control {
   /** CLIENT PAUSE until unix ms `endMs`, or its end (0). Parks the session, which is answered when that holds everywhere. */
   pause(session: Session, endMs: number, all: boolean): void;
   setActiveExpire(on: boolean): void;
+  /** RESTORE takes payloads whatever their checksums say. */
+  skipChecksums(on: boolean): void;
   /** Blocks this thread (DEBUG SLEEP); holds no latch. */
   sleepSync(ms: number): void;
   /** The real path of a folder, relative ones taken from `base`; null if there is none. */
   directory(base: string, path: string): string | null;
   log(text: string): void;
-  /** Ends the script that a thread runs, wherever it computes. */
-  stopScript(thread: number): void;
   /** CONFIG REWRITE: null, or the error. */
   rewriteConfig(): string | null;
   /** After CONFIG SET changed these settings; null, or why the change could not be carried out. */

@@ -167,6 +167,11 @@ export class Unit {
     return this.rules?.isNone(db, buf, start, end) ?? false;
   }
 
+  /** DEBUG has it that payloads are taken whatever their checksums say. */
+  get skipsChecksums(): boolean {
+    return this.process !== null && this.process[PROCESS.checksumsSkipped] !== 0;
+  }
+
   /** Who listens to the held shards (R10, R11, R12); under their latches. */
   private interest(): number {
     const { headerWords, held } = this;

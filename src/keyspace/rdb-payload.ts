@@ -43,8 +43,17 @@ export function payloadOf(ks: Keyspace, h: number, packs: boolean, isForUs = fal
 
 /** Is bytes[start, end) a whole payload of a version that can be read? */
 export function isPayload(bytes: Buffer, start: number, end: number): boolean {
+  return hasPayloadForm(bytes, start, end) && isWholePayload(bytes, start, end);
+}
+
+/** Has bytes[start, end) the length of a payload, and a version that can be read? */
+export function hasPayloadForm(bytes: Buffer, start: number, end: number): boolean {
   if (end - start < PAYLOAD_TAIL_BYTES + 1) return false;
-  if (bytes.readUInt16LE(end - PAYLOAD_TAIL_BYTES) > NEWEST_RDB_VERSION) return false;
+  return bytes.readUInt16LE(end - PAYLOAD_TAIL_BYTES) <= NEWEST_RDB_VERSION;
+}
+
+/** Does a payload's checksum say that it is whole? */
+export function isWholePayload(bytes: Buffer, start: number, end: number): boolean {
   crc.reset();
   crc.update(bytes, start, end - 8);
   return crc.equals(bytes, end - 8);

@@ -72,17 +72,12 @@ export class WorkerControl implements Control {
     this.send({ kind: 'pause', worker: this.start.worker, session: session.id, endMs, all });
   }
 
-  stopScript(thread: number): void {
-    this.send({ kind: 'stop-script', thread });
-  }
-
-  /** Lets the acceptor stop the scripts of this thread. */
-  announceEngine(words: SharedArrayBuffer, index: number): void {
-    this.send({ kind: 'script-engine', thread: this.start.thread, words, index });
-  }
-
   setActiveExpire(on: boolean): void {
     Atomics.store(this.access.process, PROCESS.expiryPaused, on ? 0 : 1);
+  }
+
+  skipChecksums(on: boolean): void {
+    Atomics.store(this.access.process, PROCESS.checksumsSkipped, on ? 1 : 0);
   }
 
   sleepSync(ms: number): void {

@@ -29,6 +29,8 @@ export const RULES_TEXT_BYTES = 4092;
 export const PROCESS = {
   /** Bits of STATE: why commands are refused, read by the gate and again under the latch (R3). */
   state: 0,
+  /** 1 while DEBUG SET-SKIP-CHECKSUM-VALIDATION 1 is in force. */
+  checksumsSkipped: 1,
   /** 1 while DEBUG SET-ACTIVE-EXPIRE 0 is in force. */
   expiryPaused: 2,
   /** Bits of NOTIFY: who wants to hear of changes whatever their keys are. Changed under all latches. */

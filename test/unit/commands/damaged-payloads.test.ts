@@ -4,6 +4,7 @@
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Crc64 } from '../../../src/datatypes/crc64.ts';
+import { PROCESS } from '../../../src/shard/world.ts';
 import { InProcess } from './in-process.ts';
 
 const many = (count: number, make: (i: number) => (string | number)[]): (string | number)[] =>
@@ -54,7 +55,11 @@ describe('payloads that were changed', () => {
   const live = () => server.access.spaces[0].arena.liveBytes();
 
   beforeAll(() => {
-    server = new InProcess({ journalled: false, settings: { 'enable-debug-command': 'yes' } });
+    const skipChecksums = (on: boolean): void => {
+      server.access.process[PROCESS.checksumsSkipped] = on ? 1 : 0;
+    };
+    const settings = { 'enable-debug-command': 'yes' };
+    server = new InProcess({ journalled: false, settings, control: { skipChecksums } });
   });
 
   function payloadOf(commands: (string | number)[][]): Buffer {
@@ -80,6 +85,19 @@ describe('payloads that were changed', () => {
     expect(server.run('DEL', 'k', 'copy')).toBe(':2\r\n');
     return true;
   }
+
+  test('a wrong checksum is refused, unless DEBUG says that it does not count', () => {
+    const payload = payloadOf(VALUES['list']);
+    payload[payload.length - 1] ^= 1;
+    expect(server.run('RESTORE', 'k', 0, payload)).toMatch(/^-ERR DUMP payload version or checksum/);
+    expect(server.run('DEBUG', 'SET-SKIP-CHECKSUM-VALIDATION', 1)).toBe('+OK\r\n');
+    expect(tryPayload(payload)).toBe(true);
+    // the version still counts
+    payload[payload.length - 10] = 99;
+    expect(server.run('RESTORE', 'k', 0, payload)).toMatch(/^-ERR DUMP payload version or checksum/);
+    expect(server.run('DEBUG', 'SET-SKIP-CHECKSUM-VALIDATION', 0)).toBe('+OK\r\n');
+    expect(server.run('RESTORE', 'k', 0, payload)).toMatch(/^-ERR DUMP payload version or checksum/);
+  });
 
   test.each(Object.entries(VALUES))('%s', (_, commands) => {
     const payload = payloadOf(commands);
