@@ -41,7 +41,7 @@ units=("$@")
   unit/type/stream unit/type/stream-cgroups
   unit/bitops unit/bitfield unit/hyperloglog unit/geo unit/sort unit/dump
   unit/keyspace unit/scan unit/expire unit/protocol unit/quit unit/multi unit/info unit/other unit/memefficiency
-  unit/pubsub unit/pubsubshard unit/tracking unit/slowlog unit/latency-monitor
+  unit/pubsub unit/pubsubshard unit/tracking unit/slowlog unit/latency-monitor unit/wait unit/pause unit/introspection unit/introspection-2
   unit/shutdown integration/rdb integration/convert-zipmap-hash-on-load integration/convert-ziplist-hash-on-load
   integration/convert-ziplist-zset-on-load integration/aof integration/aof-multi-part
 )
