@@ -206,7 +206,7 @@ export function functionStats(session: Session, _args: Args, reply: ReplyWriter)
   scripting.syncLibraries();
   reply.map(2);
   reply.bulkText('running_script');
-  reply.null();
+  replyRunning(session, reply);
   reply.bulkText('engines');
   reply.map(1);
   reply.bulkText('LUA');
@@ -215,6 +215,25 @@ export function functionStats(session: Session, _args: Args, reply: ReplyWriter)
   reply.integer(scripting.store.libraries.size);
   reply.bulkText('functions_count');
   reply.integer(scripting.functionCount());
+}
+
+/** The function or script that has been running for so long that others are told so. */
+function replyRunning(session: Session, reply: ReplyWriter): void {
+  const { server } = session;
+  const { store } = server.scripting;
+  const now = server.steadyMs();
+  const thread = store.slowThread(0, now);
+  const told = thread === 0 ? null : store.description(thread);
+  if (told === null) return reply.null();
+  const [name, ...command] = told;
+  reply.map(3);
+  reply.bulkText('name');
+  reply.bulkText(name);
+  reply.bulkText('command');
+  reply.array(command.length);
+  for (const word of command) reply.bulkText(word);
+  reply.bulkText('duration_ms');
+  reply.integer(Math.round(store.runsForMs(thread, now)));
 }
 
 export function functionKill(session: Session, _args: Args, reply: ReplyWriter): void {

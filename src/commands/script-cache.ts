@@ -51,15 +51,22 @@ export function scriptKill(session: Session, _args: Args, reply: ReplyWriter): v
 export function killRunning(session: Session, kind: number, reply: ReplyWriter): void {
   const { server } = session;
   const { store } = server.scripting;
-  const thread = store.slowThread(0, server.steadyMs(), server.thread);
+  const thread = store.slowThread(0, server.steadyMs());
   if (thread === 0 || store.runs(thread) !== kind) {
     if (thread !== 0) return reply.error(busyError(store.runs(thread)));
     return reply.error(NOTHING_RUNS);
   }
   if (store.hasWritten(thread)) return reply.error(HAS_WRITTEN);
   store.kill(thread);
-  server.control.stopScript(thread);
   reply.ok();
+}
+
+/** The error while a script runs for so long that others are told so, for a command that is allowed then; null: none does. */
+export function busyRefusal({ server }: Session): string | null {
+  const { store } = server.scripting;
+  const threshold = server.settings.number('busy-reply-threshold');
+  const thread = threshold > 0 ? store.slowThread(threshold, server.steadyMs()) : 0;
+  return thread === 0 ? null : busyError(store.runs(thread));
 }
 
 /** What others are told while a script runs for long; `kind` of RUNS. */

@@ -4,6 +4,7 @@ import type { Session } from '../dispatch/session.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
+import { busyRefusal } from './script-cache.ts';
 
 export function time(session: Session, _args: Args, reply: ReplyWriter): void {
   const micros = session.server.clockMicros();
@@ -55,6 +56,8 @@ export function shutdown(session: Session, args: Args, reply: ReplyWriter): void
     else return reply.error(ERR.SYNTAX);
   }
   const control = session.server.control;
+  const refusal = save === false ? null : busyRefusal(session);
+  if (refusal !== null) return reply.error(refusal);
   if (!abort) {
     session.park();
     return control.shutdown(session, { save, now, force });

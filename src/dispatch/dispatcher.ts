@@ -59,6 +59,14 @@ export const ANSWERED = 0;
 /** The session is parked: its answer comes later. */
 export const PARKED = 1;
 
+/** The command has to wait until the script of this thread has ended; nothing was done. */
+export const LATER = 3;
+/** What runs while a script of this thread runs on and on, besides what is refused. */
+const IN_SCRIPT: ReadonlySet<string> = new Set([
+  ...['auth', 'hello', 'multi', 'exec', 'discard', 'shutdown'],
+  ...['script|kill', 'function|kill', 'function|stats'],
+]);
+
 /** Inside MULTI: the command is none of those that are queued. */
 const NOT_QUEUED = 2;
 
@@ -245,6 +253,19 @@ export class Dispatcher {
     if (outcome === GATE) return this.wait(session, row, args);
     if (shard < 0 || this.ownerOf[shard] === this.rings.worker || row.atHome) return this.wait(session, row, args);
     return this.forward(session, row, args, shard);
+  }
+
+  /** Serves a command while a script of this thread runs on and on: BUSY, if it is not among the few that may run. */
+  dispatchInScript(session: Session, args: Args): number {
+    const row = COMMANDS.lookup(args);
+    const mayRun = row !== null && (row === EXEC || (row.flagBits & FLAG.allow_busy) !== 0);
+    // to give up what is watched takes latches
+    if (mayRun && (!IN_SCRIPT.has(row.fullName) || session.watched.length > 0)) return LATER;
+    const { unit } = this.executor;
+    const running = unit.session;
+    const outcome = this.dispatchRow(session, row, args);
+    unit.session = running;
+    return outcome;
   }
 
   /** The flags of a command, and what a script says of itself. */

@@ -69,12 +69,17 @@ export class Scripts implements ScriptHost {
   private readonly oldRoots: readonly Int32Array[];
   private readonly reaching = new Set<string>();
 
+  /** Called again and again while a script runs. */
+  whileRunning: () => void = () => {};
   // the running script
   private session: Session | null = null;
   private called: Called | null = null;
+  private calledArgs: Args | null = null;
   private undoable = false;
   private restart = false;
   private wrote = false;
+  /** SCRIPT KILL has ended it. */
+  private killed = false;
 
   constructor(parts: {
     server: ServerContext;
@@ -195,10 +200,9 @@ export class Scripts implements ScriptHost {
   }
 
   private resolveFunction(args: Args, keys: number, readsOnly: boolean): Called | string {
-    const name = args.text(1);
-    const known = this.runtime.findFunction(name);
+    const known = this.runtime.findFunction(args.text(1));
     if (known === undefined) return NO_SUCH_FUNCTION;
-    return this.judge({ name, isFunction: true, keys, flags: new Set(known.flags), readsOnly });
+    return this.judge({ name: known.name, isFunction: true, keys, flags: new Set(known.flags), readsOnly });
   }
 
   /** What the flags of a script say: may it run now? */
@@ -231,6 +235,7 @@ export class Scripts implements ScriptHost {
     const { store, engine } = this.runtime;
     this.session = session;
     this.called = called;
+    this.calledArgs = args;
     this.restart = this.wrote = false;
     unit.session = session;
     unit.several = true;
@@ -240,6 +245,7 @@ export class Scripts implements ScriptHost {
     const outcome = called.isFunction
       ? engine.callFunction(called.name, args, FIRST_KEY, called.keys, reply)
       : engine.run(called.name, args, FIRST_KEY, called.keys, reply);
+    this.killed = store.isKilled(server.thread);
     store.end(server.thread);
     session.db = db;
     session.isExecuting = isExecuting;
@@ -256,7 +262,7 @@ export class Scripts implements ScriptHost {
     let said = text;
     if (outcome !== OUTCOME.failed) {
       const verb = called.isFunction ? 'FUNCTION KILL' : 'SCRIPT KILL';
-      said = this.runtime.store.isKilled(this.server.thread)
+      said = this.killed
         ? `ERR Error running script, ${chunk}: Script killed by user with ${verb}.`
         : `ERR Error running script, ${chunk}: Script ended, for it computed too long without a call.`;
     }
@@ -358,6 +364,22 @@ export class Scripts implements ScriptHost {
     let end = start + 1;
     while (end < reply.pos && reply.buf[end] !== 13) end++;
     this.server.errorStats.count(reply.buf, start + 1, end);
+  }
+
+  runsOn(): boolean {
+    this.whileRunning();
+    return !this.runtime.store.isKilled(this.server.thread);
+  }
+
+  get runningName(): string {
+    return this.called === null ? '' : this.called.name;
+  }
+
+  /** Tells others what runs. */
+  describe(): void {
+    const args = this.calledArgs!;
+    const words = Array.from({ length: args.count }, (_, i) => args.text(i));
+    this.runtime.store.describe(this.server.thread, this.runningName, words);
   }
 
   log(_level: number, text: string): void {

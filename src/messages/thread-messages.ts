@@ -95,10 +95,6 @@ export type FromWorker =
   /** CLIENT PAUSE until unix ms `endMs`, and its end (`endMs` 0). */
   | { kind: 'pause'; worker: number; session: number; endMs: number; all: boolean }
   | { kind: 'stopped' }
-  /** A thread has made its script engine: storing 1 into words[index] ends what it runs. */
-  | { kind: 'script-engine'; thread: number; words: SharedArrayBuffer; index: number }
-  /** SCRIPT KILL: what this thread runs is to end. */
-  | { kind: 'stop-script'; thread: number }
   | { kind: 'log'; level: LogLevel; text: string };
 
 /** SAVE, BGSAVE, BGSAVE SCHEDULE, BGREWRITEAOF. */

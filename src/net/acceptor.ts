@@ -150,6 +150,7 @@ export class Acceptor {
       journal,
       home,
       supervisor,
+      isBusy: () => this.runningScripts.isBusy(this.settings.number('busy-reply-threshold'), systemClock.steadyMs()),
       save: () => this.snapshots.save(() => {}, false),
       stopSaving: () => this.snapshots.stop(),
       stopListening: () => {
@@ -460,12 +461,6 @@ export class Acceptor {
         break;
       case 'log':
         this.log.line(message.level, message.text);
-        return;
-      case 'script-engine':
-        this.runningScripts.engineMade(message.thread, message.words, message.index);
-        return;
-      case 'stop-script':
-        this.runningScripts.stop(message.thread);
         return;
       case 'pause':
         void this.clientPause

@@ -16,7 +16,7 @@ import type { Socket } from 'node:net';
 import type { ClientRecords } from '../admin/client-records.ts';
 import { COUNTER } from '../admin/server-counters.ts';
 import type { CommandTiming } from '../dispatch/command-timing.ts';
-import { ANSWERED, type Dispatcher } from '../dispatch/dispatcher.ts';
+import { ANSWERED, type Dispatcher, LATER } from '../dispatch/dispatcher.ts';
 import type { Executor } from '../dispatch/executor.ts';
 import type { LookAhead } from '../dispatch/look-ahead.ts';
 import type { Peer, Session } from '../dispatch/session.ts';
@@ -27,6 +27,7 @@ import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { NEED_MORE, PROTOCOL_ERROR, RequestReader } from '../resp/request-reader.ts';
 import { type ConnectionLimits, OUTPUT_CLASS, type OutputLimit } from './connection-limits.ts';
 import type { HeldOutput, Outbox, OutputSink } from './outbox.ts';
+import { readNow } from './socket-adoption.ts';
 import { SocketWriter } from './socket-writer.ts';
 
 /** Commands between two looks at the clock inside one batch (R9: batches longer than a millisecond read it again). */
@@ -241,6 +242,42 @@ export class Connection implements Peer, OutputSink {
       reader.authenticated = open || session.authenticated;
     }
     return pos;
+  }
+
+  /**
+   * A script of this thread runs on and on, and this connection is not its own: serves what has come by now and sends the replies at
+   * once. What has to wait for the end of the script is kept, and nothing is read behind it.
+   */
+  serveInScript(buf: Buffer, args: Args): void {
+    const { session, thread, reader } = this;
+    const owes = this.owesOutput || this.writer.pendingBytes > 0 || this.pushed !== null;
+    if (this.paused || owes || session.isExecuting || this.input !== null || this.inputEnded) return;
+    const end = readNow(this.socket, buf);
+    if (end === 0) return;
+    thread.counters[COUNTER.netInputBytes] += end;
+    const { reply } = thread;
+    const kept = reply.resp;
+    const mark = reply.mark();
+    reader.maxBulkBytes = thread.limits.bulkBytes;
+    let pos = 0;
+    for (let waits = false; pos < end && !waits; ) {
+      reader.authenticated = !thread.limits.passwordSet || session.authenticated;
+      reply.resp = session.resp;
+      const next = reader.read(buf, pos, end, args);
+      if (next === PROTOCOL_ERROR) this.protocolError();
+      if (next < 0) break;
+      const outcome = args.count === 0 ? ANSWERED : thread.dispatcher.dispatchInScript(session, args);
+      if (outcome !== LATER) pos = next;
+      waits = outcome !== ANSWERED;
+    }
+    const answer = Buffer.from(reply.buf.subarray(mark, reply.pos));
+    reply.rewind(mark);
+    reply.resp = kept;
+    if (answer.length > 0) this.send(answer, 0, answer.length);
+    if (pos === end || this.closed) return;
+    this.keep(buf, pos, end);
+    this.behind = true;
+    this.scheduleGoOn();
   }
 
   private nextSegment(): void {

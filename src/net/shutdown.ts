@@ -4,6 +4,7 @@
  *
  *   in order    writes refused ─► snapshot, if any ─► no new connections ─► workers send what they owe, stop ─► journal sealed ─► 0
  *   at once     while loading ─► 0, the files stay as they are        a second signal ─► what is published is written ─► 1
+ *   at once     while a script runs on and on ─► 0, what it did is not published
  *   loudly      what is published is written ─► 1
  *
  * Invariant 1: whatever the way, what was published to a journal is given to the system before the end, as far as it takes it.
@@ -35,6 +36,8 @@ export interface ShutdownParts {
   journal: JournalMemory;
   home: DataHome;
   supervisor: Supervisor;
+  /** A script runs for so long that others get BUSY. */
+  isBusy: () => boolean;
   /** Takes a snapshot of everything; null, or why it failed. */
   save: () => Promise<string | null>;
   /** Ends the snapshot that is under way, of whatever kind. */
@@ -95,6 +98,7 @@ export class Shutdown {
   async request(request: ShutdownRequest, refuse: (reply: string) => void): Promise<void> {
     const { log, access, supervisor } = this.parts;
     if ((access.stateBits() & STATE.loading) !== 0) return this.leaveWhileLoading();
+    if (this.parts.isBusy()) this.leaveWhileBusy();
     this.forced = this.forced || request.force;
     if (this.begun) {
       if (request.now || request.force) supervisor.broadcast({ kind: 'stop', now: true });
@@ -171,6 +175,15 @@ export class Shutdown {
     if (this.served) await this.finish();
     this.removeFiles();
     process.exit(0);
+  }
+
+  /**
+   * A script holds its latches and perhaps never gives them back: nothing is waited for. What it did is not published, so it never
+   * was. Of clients only SHUTDOWN NOSAVE comes here.
+   */
+  private leaveWhileBusy(): never {
+    this.parts.log.line('warning', 'A script is busy: exiting now, without waiting for its end');
+    return this.leave(0);
   }
 
   private leave(code: number): never {

@@ -4,6 +4,7 @@
  * Node offers that (`onread`) for sockets it connects itself; for accepted ones the handle is wrapped anew. Whether this Node
  * allows it is found out at start (`readerWorks`); else the sockets' plain `data` events are used.
  */
+import { readSync } from 'node:fs';
 import net from 'node:net';
 
 /** What a connection does with its bytes. */
@@ -36,6 +37,21 @@ function takeHandle(socket: net.Socket): object {
 export function socketFd(socket: net.Socket): number {
   const handle = (socket as unknown as HandleOwner)._handle as { readonly fd?: number } | null;
   return handle?.fd ?? -1;
+}
+
+/**
+ * Reads what has come by now, without the event loop: how many bytes, or 0. The end of the input and errors are left to the event loop,
+ * which meets them again.
+ */
+export function readNow(socket: net.Socket, buf: Buffer): number {
+  const fd = socketFd(socket);
+  if (fd < 0) return 0;
+  try {
+    return readSync(fd, buf, 0, buf.length, null);
+  } catch {
+    // nothing is there
+    return 0;
+  }
 }
 
 function wrap(handle: object, buffer: Buffer, onBytes: (bytes: number, buf: Uint8Array) => boolean): net.Socket {

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type { ClientRecords } from '../admin/client-records.ts';
 import { COUNTER } from '../admin/server-counters.ts';
 import { type ServerContext, Session } from '../dispatch/session.ts';
+import type { Args } from '../resp/args.ts';
 import { Connection, type ConnectionThread } from './connection.ts';
 import { adoptSocket, socketFd } from './socket-adoption.ts';
 
@@ -93,6 +94,11 @@ export class WorkerClients {
   get owesOutput(): boolean {
     for (const connection of this.connections.values()) if (connection.owesOutput) return true;
     return false;
+  }
+
+  /** While a script of this thread runs on and on: answers what has come, with the help of a buffer and arguments for each in turn. */
+  serveInScript(buf: Buffer, args: Args): void {
+    for (const connection of this.connections.values()) connection.serveInScript(buf, args);
   }
 
   /** What only time brings about: see Connection.sweep. `timeoutSeconds` is the setting `timeout`. */

@@ -49,6 +49,7 @@ import { loadProgress } from '../shard/load-progress.ts';
 import { ShardAccess } from '../shard/shard-access.ts';
 import { WaiterQueues } from '../shard/waiter-queues.ts';
 import { FIRST_WORKER, NOTIFY, PROCESS, STATE } from '../shard/world.ts';
+import { BusyDesk } from './busy-desk.ts';
 import type { Connection, ConnectionThread } from './connection.ts';
 import { newConnectionLimits, readConnectionLimits } from './connection-limits.ts';
 import { reportAcceptErrors } from './listener.ts';
@@ -96,6 +97,7 @@ class WorkerThread implements ConnectionThread {
   /** The shutdown gives up what waits for the disk. */
   private hurried = false;
   private readonly load: WorkerLoad;
+  private readonly desk: BusyDesk;
   private readonly scripting: ScriptRuntime;
   /** Bits of BUSY_BITS: another thread runs a script for too long. */
   private busyBits = 0;
@@ -154,7 +156,7 @@ class WorkerThread implements ConnectionThread {
       server: this.server,
       executor: this.executor,
       facts: {
-        stateBits: () => access.stateBits() | this.control.journalStateBits() | this.busyBits,
+        stateBits: () => access.stateBits() | this.control.journalStateBits() | this.busyBits | this.desk.bits,
         overMemory: () => this.maxMemory > 0 && access.liveBytes() > this.maxMemory,
         diskErrorText: () => this.control.journal.diskErrorText(),
         stopsWritesAfterFailedSave: () =>
@@ -187,6 +189,17 @@ class WorkerThread implements ConnectionThread {
       readBuffer: start.staticReader ? Buffer.allocUnsafeSlow(READ_BUFFER_BYTES) : null,
       finished: () => Atomics.add(access.process, PROCESS.finished + start.thread, 1),
     });
+    this.desk = new BusyDesk({
+      store: this.scripting.store,
+      scripts: this.dispatcher.scripts,
+      clients: this.clients,
+      port,
+      thread: start.thread,
+      steadyMs: systemClock.steadyMs,
+      log: (text) => this.control.logAt('warning', text),
+      onMessage: (message) => this.onMessage(message),
+    });
+    this.dispatcher.scripts.whileRunning = () => this.desk.look(this.busyAfterMs);
     this.load = new WorkerLoad({
       access,
       send: (message) => this.send(message),
@@ -201,7 +214,10 @@ class WorkerThread implements ConnectionThread {
 
   /** Begins to serve; the port and the upkeep timer keep the loop alive. */
   run(): void {
-    this.port.on('message', (message: ToWorker) => this.onMessage(message));
+    this.port.on('message', (message: ToWorker) => {
+      this.desk.handleLater();
+      this.onMessage(message);
+    });
     this.access.doorbells[this.start.thread].listen(() => this.onRing());
     setInterval(() => this.tick(), TICK_MS);
     this.send({ kind: 'ready' });
@@ -248,24 +264,23 @@ class WorkerThread implements ConnectionThread {
   }
 
   private makeScripting(): ScriptRuntime {
-    const { control } = this;
-    return new ScriptRuntime(new ScriptStore(this.start.scripts), () => {
-      const engine = new LuaEngine({
-        host: this.dispatcher.scripts,
-        version: REDIS_VERSION,
-        nowMs: systemClock.wallMs,
-        random32: quickRandom32,
-      });
-      const { words, index } = engine.stopWord;
-      control.announceEngine(words.buffer as SharedArrayBuffer, index);
-      return engine;
-    });
+    return new ScriptRuntime(
+      new ScriptStore(this.start.scripts),
+      () =>
+        new LuaEngine({
+          host: this.dispatcher.scripts,
+          version: REDIS_VERSION,
+          nowMs: systemClock.wallMs,
+          steadyMs: systemClock.steadyMs,
+          random32: quickRandom32,
+        }),
+    );
   }
 
   /** Looks whether another thread has been running a script for so long that others are told so. */
   private lookForSlowScripts(): void {
     const { store } = this.scripting;
-    const thread = store.slowThread(this.busyAfterMs, systemClock.steadyMs(), this.start.thread);
+    const thread = store.slowThread(this.busyAfterMs, systemClock.steadyMs());
     if (thread === 0) this.busyBits = 0;
     else this.busyBits = store.runs(thread) === RUNS.function ? STATE.functionBusy : STATE.scriptBusy;
   }
@@ -324,7 +339,7 @@ class WorkerThread implements ConnectionThread {
     this.executor.clockMs = now;
     this.access.heartbeats.beat(this.start.thread, now);
     if (this.settings.epoch !== this.settingsEpoch) this.refreshSettings();
-    if (this.busyBits !== 0) this.lookForSlowScripts();
+    if (this.busyBits !== 0 || this.scripting.store.isAnySlow) this.lookForSlowScripts();
     return now;
   }
 

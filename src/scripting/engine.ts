@@ -15,6 +15,11 @@ export interface ScriptHost {
    * engine's memory and are valid until this returns. False: the script has to end at once; there is no reply.
    */
   call(args: Args, reply: ReplyWriter): boolean;
+  /**
+   * Called again and again while a script computes, at least once in a millisecond or so: others can be served. It asks nothing of the
+   * engine. False: the script has to end.
+   */
+  runsOn(): boolean;
   /** redis.log; 0 debug … 3 warning. */
   log(level: number, text: string): void;
   /** redis.acl_check_cmd: may the user run this? null: there is no such command. */
@@ -29,7 +34,7 @@ export const OUTCOME = {
   failed: 1,
   /** `ScriptHost.call` ended it. */
   ended: 2,
-  /** It was stopped from outside (`stopWords`), or it used up its fuel. */
+  /** `ScriptHost.runsOn` stopped it, or it used up its fuel. */
   stopped: 3,
 } as const;
 
@@ -48,16 +53,9 @@ export interface LibraryFunction {
   flags: string[];
 }
 
-/** How another thread stops the running script: by storing 1 into words[index]. */
-export interface StopWord {
-  words: Int32Array;
-  index: number;
-}
-
 export interface ScriptEngine {
   /** Why the last run failed. */
   readonly failure: ScriptFailure;
-  readonly stopWord: StopWord;
   /** It went wrong inside: the last run has failed, and another engine has to take over. */
   readonly isBroken: boolean;
   /** Bytes that the engine's own memory has. */

@@ -18,7 +18,7 @@ local raw, control, rawsetresp, rawlog, sha1hex = redis.pcall, redis.call, redis
 local error, next, pcall, xpcall, type, tostring, select, unpack, loadstring, setmetatable, getmetatable, tonumber, pairs, ipairs =
   error, next, pcall, xpcall, type, tostring, select, unpack, loadstring, setmetatable, getmetatable, tonumber, pairs, ipairs
 local sub, find, match, format, rawget, rawset = string.sub, string.find, string.match, string.format, rawget, rawset
-local resume = coroutine.resume
+local resume, mathTable = coroutine.resume, math
 local G = _G
 local END, ENDTEXT, NILTEXT, FUEL = {}, '@END@', '@NIL@', '@FUEL@'
 local BADARG = 'ERR Lua redis lib command arguments must be strings or integers'
@@ -354,12 +354,15 @@ function operations.load()
     return nil
   end
   loading = {functions = {}, list = {}}
+  -- no random numbers while a library is loaded, as in Redis: it would not be the same everywhere
   control('open')
   rawset(G, 'redis', loadApi)
+  rawset(G, 'math', nil)
   control('shut')
   local ok, e = xpcall(f, onError)
   control('open')
   rawset(G, 'redis', api)
+  rawset(G, 'math', mathTable)
   control('shut')
   local loaded = loading
   loading = nil

@@ -1,7 +1,7 @@
 /**
  * Lua 5.1 with Redis's libraries, as the package lua-redis-wasm has it, behind the seam.
  *
- *   engine memory  | static data: fuel …  | Lua's heap: scripts, tables, arguments of calls, replies … |     shared, up to 1 GiB
+ *   engine memory  | static data: fuel …  | Lua's heap: scripts, tables, arguments of calls, replies … |     up to 1 GiB
  *
  *   run:    KEYS and ARGV are copied in ──► driver ──► redis.call ──► Args over the engine's memory ──► ScriptHost.call ──► RESP
  *           ──► the engine's form of a reply ──► … ──► the script's reply, copied out as RESP
@@ -15,7 +15,7 @@ import { Args } from '../resp/args.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import { type LibraryFunction, OUTCOME, type ScriptEngine, type ScriptFailure, type ScriptHost } from './engine.ts';
 import { bootstrapSource, END_TEXT, NIL_TEXT } from './lua-bootstrap.ts';
-import { EngineBrokenError, instantiateLua, type LuaExports } from './lua-memory.ts';
+import { EngineBrokenError, hookInto, instantiateLua, type LuaExports, MAX_STATIC_WORDS } from './lua-memory.ts';
 import { EngineReply, writeEngineReply } from './lua-replies.ts';
 
 /** Instructions between two calls of the host: some seconds of computing. */
@@ -23,7 +23,10 @@ const MOST_FUEL = 0x7fffffff;
 /** Where the words of a Lua table lie, by byte. */
 const TABLE = { type: 4, isReadonly: 8 } as const;
 const LUA_TABLE = 5;
-const MAX_STATIC_WORDS = 1 << 18;
+/** Calls of the hook (a thousand instructions each) between two calls of the host. */
+const HOOKS_PER_LOOK = 16;
+/** The code of a library may run so long: it registers functions and does nothing else. */
+const MAX_LOAD_MS = 500;
 const NO_ARGS = new Args(1);
 
 let file: Buffer | null = null;
@@ -34,6 +37,7 @@ export interface EngineParts {
   /** redis.REDIS_VERSION. */
   version: string;
   nowMs: () => number;
+  steadyMs: () => number;
   /** 32 random bits. */
   random32: () => number;
   /** Instructions that a script may use between two calls of the host. */
@@ -42,7 +46,6 @@ export interface EngineParts {
 
 export class LuaEngine implements ScriptEngine {
   readonly failure: ScriptFailure = { text: '', line: 0 };
-  readonly stopWord: { words: Int32Array; index: number };
   isBroken = false;
   private readonly lua: LuaExports;
   private readonly parts: EngineParts;
@@ -52,6 +55,11 @@ export class LuaEngine implements ScriptEngine {
   private readonly answer = new EngineReply();
   private readonly defined = new Set<string>();
   private readonly resultAt: number;
+  /** Place of the fuel that is left, in words. */
+  private readonly fuelAt: number;
+  private hooks = 0;
+  /** When the library that is loaded now has had its time, steady ms. */
+  private loadEndsMs = Number.POSITIVE_INFINITY;
   private memory: Buffer;
   private words: Int32Array;
   private globals = 0;
@@ -78,15 +86,16 @@ export class LuaEngine implements ScriptEngine {
     this.lua.set_compat(0);
     if (this.lua.init() !== 0) throw new EngineBrokenError('script engine: it did not start');
     this.resultAt = this.lua.alloc(8);
-    this.stopWord = { words: this.words, index: this.findFuel() };
+    this.fuelAt = this.findFuel();
+    hookInto(this.lua, this.onHook);
     this.boot();
   }
 
   /** The place of the fuel that is left, found by a number that stands nowhere else: the limit, and behind it what is left of it. */
   private findFuel(): number {
+    this.evaluate('return 1', NO_ARGS, 0, 0);
     const { words } = this;
     const found: number[] = [];
-    this.evaluate('return 1', NO_ARGS, 0, 0);
     for (let i = 0; i < MAX_STATIC_WORDS; i++) {
       if (words[i] <= 0x3a5a7c91 && words[i] > 0x3a5a7c91 - 1_000_000) found.push(i);
     }
@@ -186,8 +195,15 @@ export class LuaEngine implements ScriptEngine {
   };
 
   private refuel(): void {
-    this.words[this.stopWord.index] = this.fuel;
+    this.words[this.fuelAt] = this.fuel;
   }
+
+  /** A thousand instructions are over. Without fuel the engine's own hook ends the script. */
+  private readonly onHook = (): void => {
+    if (++this.hooks % HOOKS_PER_LOOK !== 0) return;
+    this.refresh();
+    if (!this.parts.host.runsOn() || this.parts.steadyMs() > this.loadEndsMs) this.words[this.fuelAt] = 0;
+  };
 
   private readArgs(address: number, bytes: number): void {
     const { args, memory } = this;
@@ -303,7 +319,9 @@ export class LuaEngine implements ScriptEngine {
 
   loadLibrary(name: string, code: Buffer): LibraryFunction[] | string {
     const list = new ReplyWriter();
+    this.loadEndsMs = this.parts.steadyMs() + MAX_LOAD_MS;
     this.operate('"load"', argsOf(Buffer.from(name, 'latin1'), code), 0, list);
+    this.loadEndsMs = Number.POSITIVE_INFINITY;
     if (this.outcome !== OUTCOME.done) return this.outcome === OUTCOME.stopped ? STOPPED_LOADING : this.failure.text;
     return functionsOf(list.buf);
   }

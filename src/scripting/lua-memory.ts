@@ -1,19 +1,20 @@
 /**
  * The WebAssembly module of the engine, made ready for us, and what it needs of the outside besides the host.
  *
- *   module file   … | memory section: 64 MiB | …      ──►      … | memory section: shared, 64 MiB … 1 GiB | …
+ *   module file   … | memory section: 64 MiB | …      ──►      … | memory section: 64 MiB … 1 GiB | …
+ *   Lua           every 1000 instructions ──► its hook ──► ours, through a module of four lines ──► its own, which counts the fuel
  *
- * The memory is made shared so that another thread can take the fuel away from a script that never comes back (SCRIPT KILL, R30).
- *
- * Invariant 1: the memory only grows; addresses stay what they are, views of the old length become too short.
+ * Invariant 1: the memory only grows; addresses stay what they are, views of the old memory are empty then.
  */
 const HEADER_BYTES = 8;
 const MEMORY_SECTION = 5;
 const PAGE_BYTES = 65_536;
 const FIRST_PAGES = 1024;
 const MOST_PAGES = 16_384;
-const SHARED_WITH_MAXIMUM = 3;
+const WITH_MAXIMUM = 1;
 const GROW_PAGES = 256;
+/** Static data of the module and the first state lie within so many words. */
+export const MAX_STATIC_WORDS = 1 << 18;
 
 /** The part of the WebAssembly interface that we use; our types know the language and Node only. */
 interface WasmApi {
@@ -24,8 +25,12 @@ const { WebAssembly } = globalThis as unknown as { WebAssembly: WasmApi };
 
 /** The functions of the module that we use; addresses and lengths are int32. */
 export interface LuaExports {
-  memory: { readonly buffer: SharedArrayBuffer; grow(pages: number): number };
-  __indirect_function_table: { get(index: number): unknown };
+  memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  __indirect_function_table: {
+    readonly length: number;
+    get(index: number): unknown;
+    set(index: number, f: unknown): void;
+  };
   __wasm_call_ctors(): void;
   set_limits(fuel: number, replyBytes: number, argBytes: number): void;
   set_compat(bits: number): void;
@@ -56,6 +61,39 @@ export interface LuaImports {
   nowMs(): number;
 }
 
+/** A module that exports the function e.h (two int32, no result) which it imports: only such a function can stand in a table. */
+const HOOK_MODULE = [
+  [0, 97, 115, 109, 1, 0, 0, 0],
+  [1, 6, 1, 96, 2, 127, 127, 0],
+  [2, 7, 1, 1, 101, 1, 104, 0, 0],
+  [7, 5, 1, 1, 104, 0, 0],
+];
+/** In front of the hook in a Lua state stand: which events (counting only), the distance of calls and how far it is to the next. */
+const HOOK_EVENTS = 0x0108;
+const MAX_HOOK_DISTANCE = 1_000_000;
+
+/** Has `before` called whenever the engine's own hook is due: every so many instructions. A script must have run already. */
+export function hookInto(lua: LuaExports, before: () => void): void {
+  const table = lua.__indirect_function_table;
+  const words = new Int32Array(lua.memory.buffer, 0, MAX_STATIC_WORDS);
+  const found: number[] = [];
+  for (let i = 0; i < words.length - 3; i++) {
+    const distance = words[i + 1];
+    if ((words[i] & 0xffff) !== HOOK_EVENTS || distance <= 0 || distance > MAX_HOOK_DISTANCE) continue;
+    if (words[i + 2] >= 0 && words[i + 2] <= distance && words[i + 3] > 0 && words[i + 3] < table.length)
+      found.push(i + 3);
+  }
+  if (found.length !== 1) throw new EngineBrokenError('script engine: it keeps its hook elsewhere');
+  const index = words[found[0]];
+  const own = table.get(index) as (state: number, record: number) => void;
+  const hook = (state: number, record: number): void => {
+    before();
+    own(state, record);
+  };
+  const module = new WebAssembly.Module(new Uint8Array(HOOK_MODULE.flat()));
+  table.set(index, (new WebAssembly.Instance(module, { e: { h: hook } }).exports as { h: unknown }).h);
+}
+
 /** The engine went wrong inside: this instance is not to be used any more. */
 export class EngineBrokenError extends Error {}
 
@@ -74,13 +112,13 @@ function readLeb(bytes: Buffer, at: number): { value: number; end: number } {
   }
 }
 
-/** The module with a shared memory that can grow. */
-function withSharedMemory(file: Buffer): Uint8Array<ArrayBuffer> {
+/** The module with a memory that can grow so far and no further. */
+function withMemoryLimits(file: Buffer): Uint8Array<ArrayBuffer> {
   for (let at = HEADER_BYTES; at < file.length; ) {
     const size = readLeb(file, at + 1);
     const end = size.end + size.value;
     if (file[at] === MEMORY_SECTION) {
-      const body = [1, SHARED_WITH_MAXIMUM, ...leb(FIRST_PAGES), ...leb(MOST_PAGES)];
+      const body = [1, WITH_MAXIMUM, ...leb(FIRST_PAGES), ...leb(MOST_PAGES)];
       const section = Buffer.from([MEMORY_SECTION, ...leb(body.length), ...body]);
       return new Uint8Array(Buffer.concat([file.subarray(0, at), section, file.subarray(end)]));
     }
@@ -143,7 +181,7 @@ export function instantiateLua(file: Buffer, imports: LuaImports): LuaExports {
     return 0;
   };
   const wasi = { clock_time_get: clock, fd_write: refuse, fd_read: refuse, fd_close: refuse, fd_seek: refuse };
-  const module = new WebAssembly.Module(withSharedMemory(file));
+  const module = new WebAssembly.Module(withMemoryLimits(file));
   const instance = new WebAssembly.Instance(module, { env, wasi_snapshot_preview1: wasi });
   const lua = instance.exports as unknown as LuaExports;
   lua.__wasm_call_ctors();

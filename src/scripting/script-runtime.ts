@@ -24,6 +24,7 @@ export class ScriptRuntime {
   private flushes = 0;
   private libraryChanges = 0;
   private readonly libraries = new Map<string, KnownLibrary>();
+  /** By name in lower case. */
   private readonly functions = new Map<string, KnownFunction>();
   private readonly headers = new Map<string, ScriptHeader>();
 
@@ -99,13 +100,17 @@ export class ScriptRuntime {
 
   private learn(name: string, code: Buffer, functions: readonly LibraryFunction[]): void {
     this.libraries.set(name, { code, functions });
-    for (const one of functions) this.functions.set(one.name, { ...one, library: name });
+    for (const one of functions) this.functions.set(one.name.toLowerCase(), { ...one, library: name });
   }
 
   private drop(name: string): void {
     this.made?.forgetLibrary(name);
-    for (const { name: known } of this.libraries.get(name)!.functions) this.functions.delete(known);
+    this.forgetFunctions(name);
     this.libraries.delete(name);
+  }
+
+  private forgetFunctions(library: string): void {
+    for (const { name } of this.functionsOf(library)) this.functions.delete(name.toLowerCase());
   }
 
   /** Stores a library that was loaded once already: out of a file of data. What has no name is left out. */
@@ -116,7 +121,7 @@ export class ScriptRuntime {
 
   findFunction(name: string): KnownFunction | undefined {
     this.syncLibraries();
-    return this.functions.get(name);
+    return this.functions.get(name.toLowerCase());
   }
 
   /** Functions of a library, in the order of their registration. */
@@ -146,9 +151,7 @@ export class ScriptRuntime {
       this.discard();
       return problem;
     }
-    if (this.libraries.has(name)) {
-      for (const { name: known } of this.libraries.get(name)!.functions) this.functions.delete(known);
-    }
+    this.forgetFunctions(name);
     this.learn(name, code, functions);
     return named;
   }
@@ -156,7 +159,7 @@ export class ScriptRuntime {
   private problemOf(library: string, functions: readonly LibraryFunction[]): string | null {
     if (functions.length === 0) return 'ERR No functions registered';
     for (const { name } of functions) {
-      const other = this.functions.get(name);
+      const other = this.functions.get(name.toLowerCase());
       if (other !== undefined && other.library !== library) return `ERR Function ${name} already exists`;
     }
     return null;

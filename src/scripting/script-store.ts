@@ -1,8 +1,10 @@
 /**
  * What all threads know about scripts (R7): sources by SHA1, the libraries of functions, and which thread runs a script now.
  *
- *   control   Int32:  | lock | generation | end of the log | scripts may all | – … | per worker, 8 words: kind | wrote | kill | – |
- *             Float64 behind them, per worker: when its script began, steady ms
+ *   control   Int32:  | lock | generation | end of the log | scripts may all | slow scripts | – … |
+ *                     per thread, 8 words:  | kind | wrote | kill | number of the run | bytes of its text | – |
+ *             Float64 behind them, per thread: when its script began, steady ms
+ *             text behind those, 4 KiB per thread: name and command as JSON, of a script that has been running for long
  *   log       records one after the other:  | kind | bytes of name | bytes of body | name | body | padding to 4 |
  *
  * Threads append under the lock and read without it, each at its own place, into maps of their own.
@@ -23,11 +25,16 @@ const GENERATION = 1;
 const END = 2;
 /** DEBUG SET-DISABLE-DENY-SCRIPTS. */
 const FREE = 3;
+const SLOW = 4;
 const RUNNING = 64;
 const RUNNING_WORDS = 8;
 const KIND = 0;
 const WROTE = 1;
 const KILL = 2;
+const NUMBER = 3;
+const TEXT_LENGTH = 4;
+const TEXT_BYTES = 4096;
+const TEXTS = CONTROL_WORDS * 4 + MAX_THREADS * 8;
 const HEAD_BYTES = 12;
 
 const RECORD = { script: 1, lastingScript: 2, library: 3, noLibrary: 4, noScripts: 5, noLibraries: 6 } as const;
@@ -41,7 +48,7 @@ export interface ScriptStoreMemory {
 
 export function createScriptStore(logBytes: number = LOG_BYTES): ScriptStoreMemory {
   return {
-    control: new SharedArrayBuffer(CONTROL_WORDS * 4 + MAX_THREADS * 8),
+    control: new SharedArrayBuffer(TEXTS + MAX_THREADS * TEXT_BYTES),
     log: new SharedArrayBuffer(logBytes),
   };
 }
@@ -63,6 +70,7 @@ export class ScriptStore {
   libraryChanges = 0;
   private readonly words: Int32Array;
   private readonly beganMs: Float64Array;
+  private readonly texts: Buffer;
   private readonly log: Buffer;
   private generation = 0;
   private at = 0;
@@ -70,6 +78,7 @@ export class ScriptStore {
   constructor(memory: ScriptStoreMemory) {
     this.words = new Int32Array(memory.control, 0, CONTROL_WORDS);
     this.beganMs = new Float64Array(memory.control, CONTROL_WORDS * 4, MAX_THREADS);
+    this.texts = Buffer.from(memory.control, TEXTS);
     this.log = Buffer.from(memory.log);
   }
 
@@ -219,11 +228,54 @@ export class ScriptStore {
     this.beganMs[thread % MAX_THREADS] = steadyMs;
     words[at + WROTE] = 0;
     words[at + KILL] = 0;
+    words[at + NUMBER]++;
     Atomics.store(words, at + KIND, kind);
   }
 
   end(thread: number): void {
-    Atomics.store(this.words, this.place(thread) + KIND, RUNS.nothing);
+    const at = this.place(thread);
+    Atomics.store(this.words, at + KIND, RUNS.nothing);
+    this.words[at + KILL] = 0;
+    if (this.words[at + TEXT_LENGTH] === 0) return;
+    this.words[at + TEXT_LENGTH] = 0;
+    Atomics.sub(this.words, SLOW, 1);
+  }
+
+  /** Counts the scripts that a thread has begun. */
+  runNumber(thread: number): number {
+    return this.words[this.place(thread) + NUMBER];
+  }
+
+  /** Says of this thread's script how it is called and by which command, for FUNCTION STATS; what is too long is cut off. */
+  describe(thread: number, name: string, command: readonly string[]): void {
+    const place = (thread % MAX_THREADS) * TEXT_BYTES;
+    const told = [name.slice(0, TEXT_BYTES / 16)];
+    let left = TEXT_BYTES - JSON.stringify(told).length;
+    for (const word of command) {
+      left -= JSON.stringify(word).length + 1;
+      if (left <= 0) break;
+      told.push(word);
+    }
+    const length = this.texts.write(JSON.stringify(told), place, TEXT_BYTES, 'latin1');
+    Atomics.store(this.words, this.place(thread) + TEXT_LENGTH, length);
+    Atomics.add(this.words, SLOW, 1);
+  }
+
+  /** Some thread has described what it runs: it runs on and on. */
+  get isAnySlow(): boolean {
+    return this.words[SLOW] !== 0;
+  }
+
+  /** What `describe` has said of the script that a thread runs: its name, then the words of the command. null: nothing yet. */
+  description(thread: number): string[] | null {
+    const at = this.place(thread);
+    const number = this.runNumber(thread);
+    const length = Atomics.load(this.words, at + TEXT_LENGTH);
+    const place = (thread % MAX_THREADS) * TEXT_BYTES;
+    const text = this.texts.toString('latin1', place, place + length);
+    // it may have ended meanwhile, and the next one begun
+    if (length === 0 || this.runs(thread) === RUNS.nothing || this.runNumber(thread) !== number) return null;
+    return JSON.parse(text) as string[];
   }
 
   noteWrite(thread: number): void {
@@ -252,12 +304,12 @@ export class ScriptStore {
     return steadyMs - this.beganMs[thread % MAX_THREADS];
   }
 
-  /** The thread, `self` not counted, that runs a script for the longest time, if that is at least `ms`; 0: there is none. */
-  slowThread(ms: number, steadyMs: number, self: number): number {
+  /** The thread that runs a script for the longest time, if that is at least `ms`; 0: there is none. */
+  slowThread(ms: number, steadyMs: number): number {
     let slowest = 0;
     let longest = ms;
     for (let thread = 1; thread < MAX_THREADS; thread++) {
-      if (thread === self || this.runs(thread) === RUNS.nothing) continue;
+      if (this.runs(thread) === RUNS.nothing) continue;
       const runs = this.runsForMs(thread, steadyMs);
       if (runs < longest) continue;
       longest = runs;

@@ -201,6 +201,7 @@ export class RigWorker {
           host: this.dispatcher.scripts,
           version: REDIS_VERSION,
           nowMs: () => rig.nowMs,
+          steadyMs: () => rig.steadyMs(),
           random32: () => rig.random32(),
         }),
     );
@@ -209,7 +210,7 @@ export class RigWorker {
       scripting,
       steadyMs: () => rig.steadyMs(),
       thread,
-      control: { log() {}, stopScript() {} },
+      control: { log() {} },
       pushes,
       watches: new Watches(interests, access.latches, clients),
       blocked,
