@@ -1,25 +1,38 @@
 /**
- * How long an element takes from RPUSH to the client that waits for it in BLPOP, against stock Redis; and what a thousand waiting clients
- * cost those who push to another key of the same shard.
+ * How long an element takes from RPUSH to the client that waits for it in BLPOP, against stock Redis; and what clients that wait for other
+ * keys of the same shard cost those who SET and GET there: commands in a second, and processor time of the server for each.
  *
- *   npx node bench/blocking-latency.ts [--rounds 6] [--pushes 500] [--waiters 1000] [--workers 1,2]
+ *   npx node bench/blocking-latency.ts [--rounds 6] [--pushes 500] [--waiters 0,1,10000] [--workers 1,2]
  */
 import { parseArgs } from 'node:util';
 import type { RespClient } from '../test/server/resp-client.ts';
 import { SKEIN } from '../test/server/server-command.ts';
 import { median } from './compare-report.ts';
-import { type Contender, startContenders, stopContenders } from './compare-servers.ts';
+import { type Contender, cpuMicros, startContenders, stopContenders } from './compare-servers.ts';
 import { handOver } from './hand-over.ts';
 
-const PIPELINED_PUSHES = 5_000;
+/** Of each sort, in one pipeline. */
+const PIPELINED = 25_000;
+const WAITED_KEYS = 1000;
+/** The clients that wait, and some that do not. */
+const MOST_CLIENTS = 10_200;
 
-/** Pushes to a key in a second, in one pipeline. */
-async function pushRate(client: RespClient): Promise<number> {
+interface Cost {
+  readonly perSecond: number;
+  readonly micros: number;
+}
+
+/** SET and GET of a few keys, by one client: how many a second, and how much of the server's time each takes. */
+async function setAndGet({ process }: Contender, client: RespClient): Promise<Cost> {
+  const cpuBefore = cpuMicros(process.pid);
   const began = performance.now();
-  await Promise.all(Array.from({ length: PIPELINED_PUSHES }, () => client.call('RPUSH', '{k}other', 'x')));
+  for (const command of ['SET', 'GET']) {
+    const rest = command === 'SET' ? ['value'] : [];
+    await client.pipeline(Array.from({ length: PIPELINED }, (_, n) => [command, `{k}${n % 100}`, ...rest]));
+  }
   const seconds = (performance.now() - began) / 1000;
-  await client.call('DEL', '{k}other');
-  return PIPELINED_PUSHES / seconds;
+  const commands = 2 * PIPELINED;
+  return { perSecond: commands / seconds, micros: (cpuMicros(process.pid) - cpuBefore) / commands };
 }
 
 async function latency(contenders: readonly Contender[], rounds: number, pushes: number): Promise<void> {
@@ -41,24 +54,44 @@ async function latency(contenders: readonly Contender[], rounds: number, pushes:
   }
 }
 
-async function cost(contenders: readonly Contender[], rounds: number, waiters: number): Promise<void> {
-  for (const { name, process } of contenders) {
+/** So many clients wait, each for one of a thousand keys of the same shard; `end` lets them go. */
+async function letWait({ process }: Contender, count: number, admin: RespClient): Promise<{ end(): Promise<void> }> {
+  const waiting: RespClient[] = [];
+  for (let n = 0; n < count; n++) {
     const client = await process.connect();
-    const without: number[] = [];
-    const beside: number[] = [];
-    for (let round = 0; round < rounds; round++) {
-      without.push(await pushRate(client));
-      const waiting = await Promise.all(Array.from({ length: waiters }, () => process.connect()));
-      for (const one of waiting) one.call('BLPOP', '{k}waited', 0).catch(() => {});
-      while (!String(await client.call('INFO', 'clients')).includes(`blocked_clients:${waiters}`));
-      beside.push(await pushRate(client));
-      for (const one of waiting) one.close();
-      while (!String(await client.call('INFO', 'clients')).includes('blocked_clients:0'));
+    client.call('BLPOP', `{k}waited:${n % WAITED_KEYS}`, 0).catch(() => {});
+    waiting.push(client);
+  }
+  const blocked = async (wanted: number) => {
+    while (!String(await admin.call('INFO', 'clients')).includes(`blocked_clients:${wanted}\r`));
+  };
+  await blocked(count);
+  return {
+    end: async () => {
+      for (const client of waiting) client.close();
+      await blocked(0);
+    },
+  };
+}
+
+async function cost(contenders: readonly Contender[], rounds: number, waiters: readonly number[]): Promise<void> {
+  for (const contender of contenders) {
+    const client = await contender.process.connect();
+    await setAndGet(contender, client);
+    let first: Cost | null = null;
+    for (const count of waiters) {
+      const { end } = await letWait(contender, count, client);
+      const found: Cost[] = [];
+      for (let round = 0; round < rounds; round++) found.push(await setAndGet(contender, client));
+      await end();
+      const perSecond = median(found.map((one) => one.perSecond));
+      const micros = median(found.map((one) => one.micros));
+      first ??= { perSecond, micros };
+      console.log(
+        `${contender.name}: ${count} clients wait: ${Math.round(perSecond)} SET and GET a second ` +
+          `(${(perSecond / first.perSecond).toFixed(2)}), ${micros.toFixed(2)} µs each (${(micros / first.micros).toFixed(2)})`,
+      );
     }
-    const ratio = median(beside) / median(without);
-    console.log(
-      `${name}: pushes beside ${waiters} waiters ${ratio.toFixed(2)} of those without (${Math.round(median(without))}/s)`,
-    );
   }
 }
 
@@ -68,14 +101,15 @@ async function main(): Promise<void> {
     options: {
       rounds: { ...text, default: '6' },
       pushes: { ...text, default: '500' },
-      waiters: { ...text, default: '1000' },
+      waiters: { ...text, default: '0,1,10000' },
       workers: { ...text, default: '1,2' },
     },
   });
-  const contenders = await startContenders(SKEIN, values.workers.split(',').map(Number), 'off');
+  const numbers = (list: string) => list.split(',').map(Number);
+  const contenders = await startContenders(SKEIN, numbers(values.workers), 'off', {}, { maxclients: MOST_CLIENTS });
   try {
     await latency(contenders, Number(values.rounds), Number(values.pushes));
-    await cost(contenders, Number(values.rounds), Number(values.waiters));
+    await cost(contenders, Number(values.rounds), numbers(values.waiters));
   } finally {
     await stopContenders(contenders);
   }

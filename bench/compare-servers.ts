@@ -22,8 +22,9 @@ export async function startContenders(
   workers: readonly number[],
   persistence: Persistence,
   skeinOptions: Options = {},
+  more: Options = {},
 ): Promise<Contender[]> {
-  const options = persistenceOptions(persistence);
+  const options = { ...persistenceOptions(persistence), ...more };
   const contenders = [{ name: 'redis', process: await ServerProcess.start({ command: STOCK, options }) }];
   for (const count of workers) {
     const own = { ...skeinOptions, workers: count };
