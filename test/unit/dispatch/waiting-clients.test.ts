@@ -252,6 +252,57 @@ test('what brings keys about besides pushes: RENAME, COPY, SORT STORE, SWAPDB, Z
   expect(served(['BLPOP', 'k', 0], ['SELECT', 1], ['RPUSH', 'k', 'c'], ['SWAPDB', 0, 1])).toBe(bulks('k', 'c'));
 });
 
+test('… MOVE, RESTORE, LMOVE, SUNIONSTORE of another type, GEOSEARCHSTORE, ZRANGESTORE, scripts', () => {
+  const [one] = start(1, 1);
+  const writer = one.connect();
+  const served = (wait: (string | number)[], ...writes: (string | number)[][]): string | undefined => {
+    const client = waiting(one, ...wait);
+    for (const words of writes) one.send(writer, ...words);
+    return answerOf(client);
+  };
+  expect(served(['BLPOP', 'k', 0], ['SELECT', 1], ['RPUSH', 'k', 'a'], ['MOVE', 'k', 0])).toBe(bulks('k', 'a'));
+  one.send(writer, 'SELECT', 0);
+  one.send(writer, 'RPUSH', 's', 'b');
+  const payload = one.send(writer, 'DUMP', 's')!;
+  const bytes = payload.slice(payload.indexOf('\n') + 1, -2);
+  expect(served(['BRPOP', 'k', 0], ['RESTORE', 'k', 0, bytes])).toBe(bulks('k', 'b'));
+  expect(served(['BLMPOP', 0, 1, 'k', 'LEFT'], ['LMOVE', 's', 'k', 'LEFT', 'LEFT'])).toBe(
+    `*2\r\n$1\r\nk\r\n${bulks('b')}`,
+  );
+  one.send(writer, 'SADD', 'set', 'm');
+  const script = "redis.call('LPUSH', KEYS[1], 'c') redis.call('LPUSH', KEYS[1], 'd')";
+  const waits = ['BLPOP', 'k', 0];
+  expect(served(waits, ['SUNIONSTORE', 'k', 'set'], ['DEL', 'k'], ['EVAL', script, 1, 'k'])).toBe(bulks('k', 'd'));
+  expect(one.send(writer, 'LPOP', 'k')).toBe('$1\r\nc\r\n');
+  one.send(writer, 'GEOADD', 'g', 13, 38, 'p');
+  const near = ['GEOSEARCHSTORE', 'z', 'g', 'FROMMEMBER', 'p', 'BYRADIUS', 1, 'km', 'STOREDIST'];
+  expect(served(['BZMPOP', 0, 2, 'none', 'z', 'MIN'], near)).toBe(
+    '*2\r\n$1\r\nz\r\n*1\r\n*2\r\n$1\r\np\r\n$1\r\n0\r\n',
+  );
+  expect(served(['BZPOPMAX', 'z', 0], ['ZADD', 'y', 1, 'a', 2, 'b'], ['ZRANGESTORE', 'z', 'y', 0, -1])).toBe(
+    bulks('z', 'b', '2'),
+  );
+  one.send(writer, 'FLUSHALL');
+});
+
+test('scripts and EXEC do not wait, whatever they call', () => {
+  const [one] = start();
+  const client = one.connect();
+  const key = rig.keyOf(0);
+  const calls = [
+    `redis.call('BLPOP', KEYS[1], 0)`,
+    `redis.call('BLMOVE', KEYS[1], KEYS[1], 'LEFT', 'RIGHT', 0)`,
+    `redis.call('BZPOPMIN', KEYS[1], 0)`,
+    `redis.call('XREAD', 'BLOCK', 0, 'STREAMS', KEYS[1], '$')`,
+    `redis.call('BLMPOP', 0, 1, KEYS[1], 'LEFT')`,
+  ];
+  for (const call of calls)
+    expect([call, one.send(client, 'EVAL', `return ${call}`, 1, key)]).toEqual([call, '$-1\r\n']);
+  one.send(client, 'MULTI');
+  one.send(client, 'EVAL', `return ${calls[0]}`, 1, key);
+  expect(one.send(client, 'EXEC')).toBe('*1\r\n$-1\r\n');
+});
+
 test('XREAD waits behind the last id of its time; XREADGROUP hears of the end of its stream', () => {
   const [one, two] = start();
   const key = rig.keyOf(0);
