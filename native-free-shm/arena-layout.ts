@@ -64,7 +64,11 @@ export const CONTROL_BYTES = CONTROL_F64_BYTE + 8 * 8;
 
 export const CONTROL_FIELDS: readonly LayoutField[] = [
   { at: CTL_SEGMENTS, name: 'segments', text: 'how many segments there are' },
-  { at: CTL_PAGES, name: 'pages', text: 'how many 4 KiB pages they have together' },
+  {
+    at: CTL_PAGES,
+    name: 'pages',
+    text: 'how many 4 KiB pages those have together that are opened; the others have not been needed yet',
+  },
   { at: CTL_FREE_PAGES, name: 'free pages', text: 'pages in free runs' },
   {
     at: CTL_FREE_SLOTS,

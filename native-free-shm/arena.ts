@@ -115,14 +115,8 @@ export function createArenaMemory(maxBytes: number): ArenaMemory {
   const ctl = new Int32Array(control, 0, CONTROL_WORDS);
   const table = new Int32Array(pageTable);
   ctl[CTL_SEGMENTS] = count;
-  ctl[CTL_PAGES] = pages;
   table[0] = KIND_RESERVED;
-  const pool = new PagePool(ctl, table);
-  // the first segment last: it is then at the head of its bin and is used first
-  for (let i = count - 1; i >= 0; i--) {
-    const first = Math.max(i * PAGES_PER_SEGMENT, 1);
-    pool.addSegment(first, Math.min((i + 1) * PAGES_PER_SEGMENT, pages) - first);
-  }
+  new PagePool(ctl, table).openSegment();
   return { control, pageTable, segments };
 }
 
@@ -355,7 +349,7 @@ export class Arena {
 
   /** Address room in bytes. */
   roomBytes(): number {
-    return this.ctl[CTL_PAGES] * PAGE_BYTES;
+    return (this.table.length >> 2) * PAGE_BYTES;
   }
 
   private count(bytes: number, blocks: number): void {

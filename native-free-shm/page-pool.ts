@@ -24,6 +24,7 @@ import {
   CTL_FREE_PAGES,
   CTL_FREE_SLOTS,
   CTL_LOWEST,
+  CTL_PAGES,
   CTL_TOUCHED_PAGES,
   KIND_FREE,
   KIND_MASK,
@@ -66,15 +67,27 @@ export class PagePool {
     this.table = table;
   }
 
-  /** Makes the pages of a new segment one free run; once, by the creator of the memory. */
-  addSegment(firstPage: number, pages: number): void {
-    this.ctl[CTL_LOWEST + Math.floor(firstPage / PAGES_PER_SEGMENT)] = firstPage + pages;
-    this.link(firstPage, pages);
+  /**
+   * Makes the pages of the next segment one free run; false: all are in use. A segment is opened when it is needed: its part of the page
+   * table takes memory from then on.
+   */
+  openSegment(): boolean {
+    const { ctl, table } = this;
+    const opened = ctl[CTL_PAGES];
+    const pages = Math.min((table.length >> 2) - opened, PAGES_PER_SEGMENT);
+    if (pages <= 0) return false;
+    ctl[CTL_PAGES] = opened + pages;
+    ctl[CTL_LOWEST + Math.floor(opened / PAGES_PER_SEGMENT)] = opened + pages;
+    // page 0 is nobody's, so that no handle is 0
+    if (opened > 0) this.link(opened, pages);
+    else if (pages > 1) this.link(1, pages - 1);
+    return true;
   }
 
   /** First page of a run of `pages` pages, or 0 if no free run is long enough. */
   take(pages: number): number {
-    const run = this.findRun(pages);
+    let run = this.findRun(pages);
+    while (run === 0 && this.openSegment()) run = this.findRun(pages);
     if (run === 0) return 0;
     const length = this.table[run << 2] >>> LENGTH_SHIFT;
     this.unlink(run, length);
@@ -185,6 +198,12 @@ export class PagePool {
    * them longer than `largestBytes`, succeeds. The slow path of Arena.reserve; conservative: it may say false too early.
    */
   canServe(bytes: number, largestBytes: number): boolean {
+    do if (this.openSegmentsServe(bytes, largestBytes)) return true;
+    while (this.openSegment());
+    return false;
+  }
+
+  private openSegmentsServe(bytes: number, largestBytes: number): boolean {
     const longest = this.headOfLongest();
     if (longest === 0) return false;
     this.ctl[CTL_BIG_RUN] = longest;

@@ -102,6 +102,23 @@ describe('arena', () => {
     expect(checkMemory(memory)).toMatchObject({ liveBlocks: 0, freeRuns: 3 });
   });
 
+  it('opens a segment when it is needed, for a block or for a promise', () => {
+    const memory = createArenaMemory(4 * GIB);
+    const arena = new Arena(memory);
+    expect(arena.roomBytes()).toBe(4 * GIB);
+    expect(checkMemory(memory)).toMatchObject({ freeRuns: 1, freePages: GIB / 4096 - 1 });
+    const first = [arena.allocate(700 * MIB), arena.allocate(700 * MIB)];
+    expect(checkMemory(memory).freeRuns).toBe(2);
+    expect(arena.usedPageBytes()).toBe(1400 * MIB);
+    expect(arena.reserve(800 * MIB)).toBe(true);
+    expect(checkMemory(memory).freeRuns).toBe(3);
+    first.push(arena.allocate(900 * MIB));
+    expect(arena.reserve(2 * GIB, 700 * MIB)).toBe(false);
+    expect(checkMemory(memory).freeRuns).toBe(4);
+    for (const handle of first) arena.release(handle);
+    expect(checkMemory(memory)).toMatchObject({ liveBlocks: 0, freeRuns: 4, freePages: (4 * GIB) / 4096 - 1 });
+  });
+
   it('reaches the last byte of 64 GiB with negative handles', () => {
     const memory = createArenaMemory(64 * GIB);
     const arena = new Arena(memory);
