@@ -42,6 +42,7 @@ import { ShardAccess } from '../shard/shard-access.ts';
 import { ACCEPTOR, createWorldMemory, FIRST_WORKER, PROCESS, STATE, type WorldMemory } from '../shard/world.ts';
 import { underAllLatchesSoon } from './all-latches.ts';
 import { DataHome, placeOf } from './data-home.ts';
+import { claimNumber } from './folder-claim.ts';
 import { baseBytes } from './journal-rewrite.ts';
 import { deny, HandOff, isLoopback, listenTcp, refuseTooMany } from './listener.ts';
 import { moduleUrl } from './module-url.ts';
@@ -113,6 +114,7 @@ export class Acceptor {
     this.world = this.step(NO_ROOM, () => createWorldMemory({ shards, workers, databases, arenaBytes, hashKey }));
     this.threads = FIRST_WORKER + workers;
     this.access = new ShardAccess(this.world, ACCEPTOR, this.threads);
+    if (this.settings.flag('appendonly')) this.access.process[PROCESS.claimedPlace] = claimNumber(this.home.place);
     const lanes = Math.min(shards - 1, MAX_SYNC_LANES);
     this.journal = this.step(NO_ROOM, () => createJournalMemory(shards, { lanes }));
     const clients = this.settings.number('maxclients') + 64;

@@ -31,6 +31,7 @@ import type { ShardAccess } from '../shard/shard-access.ts';
 import { SHARD_F64, STATE } from '../shard/world.ts';
 import { underAllLatchesSoon } from './all-latches.ts';
 import { writeDataSet } from './data-set-writer.ts';
+import { claimFolder } from './folder-claim.ts';
 import { CANNOT_WRITE, turnJournalOffSoon, turnJournalOnSoon, wantedPolicies } from './journal-switch.ts';
 import { loadRdbFile, loadRedisData } from './redis-takeover.ts';
 import type { Snapshots } from './snapshots.ts';
@@ -67,6 +68,8 @@ export class DataHome {
    */
   open(wished: number, insists: boolean): number {
     if (!this.settings.flag('appendonly')) return wished;
+    const inUse = claimFolder(this.place);
+    if (inUse !== null) throw new DataSetError(inUse);
     this.dataSet = readDataSet(this.place);
     this.redis = this.redisData();
     if (this.redis !== null) {

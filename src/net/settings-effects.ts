@@ -4,8 +4,11 @@ import { SAVE } from '../admin/save-state.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
 import type { JournalControl } from '../journal/journal-control.ts';
 import { type JournalMemory, POLICY } from '../journal/journal-memory.ts';
+import type { Place } from '../persistence/data-set.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
+import { PROCESS } from '../shard/world.ts';
 import { placeOf } from './data-home.ts';
+import { claimFolder, claimNumber } from './folder-claim.ts';
 import { turnJournalOff, turnJournalOn, wantedPolicies } from './journal-switch.ts';
 import { switchRules } from './rule-switch.ts';
 
@@ -60,7 +63,17 @@ function switchJournal({ settings, access, journal, journalMemory, saves }: Sett
   if (on === (journal.policy(0) !== POLICY.none)) return null;
   if (!rewriteEnded(saves)) return 'a rewrite of the journal is under way and does not end';
   if (!on) return turnJournalOff(access, journalMemory);
-  return turnJournalOn(placeOf(settings), access, journalMemory, wantedPolicies(settings, journal.shards));
+  const place = placeOf(settings);
+  return claim(access, place) ?? turnJournalOn(place, access, journalMemory, wantedPolicies(settings, journal.shards));
+}
+
+/** Claims the place of the data set, unless some thread of this process has done so; null, or why it cannot be had. */
+function claim({ process }: ShardAccess, place: Place): string | null {
+  const number = claimNumber(place);
+  if (process[PROCESS.claimedPlace] === number) return null;
+  const problem = claimFolder(place);
+  if (problem === null) process[PROCESS.claimedPlace] = number;
+  return problem;
 }
 
 /** Ends a rewrite of the journal: it would name files of a data set that is not in use any more. False: it goes on. */

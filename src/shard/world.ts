@@ -37,6 +37,8 @@ export const PROCESS = {
   notify: 3,
   /** Durability rules (R21): how often they were set, and whether there are any (rules-text.ts). Changed under all latches. */
   durabilityRules: 6,
+  /** Which place of a data set this process has claimed last (folder-claim.ts), 0 = none. */
+  claimedPlace: 7,
   /** Float64 over two words: unix ms at which CLIENT PAUSE ends, 0 = there is none. Acceptor. */
   pauseEndMs: 4,
   /** Turn of units that could not get their latches (R2). */

@@ -1,5 +1,7 @@
 /** The append-only files of a server's data set, for tests that damage them. */
-import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from 'vitest';
 import { serverUnderTest } from '../server/server-command.ts';
@@ -37,4 +39,15 @@ export function zeroBytes(path: string, from: number, to: number): void {
   const bytes = readFileSync(path);
   bytes.fill(0, from, to);
   writeFileSync(path, bytes);
+}
+
+/** May this process mount? Where not, the tests that need it are left out, and somebody should know. */
+export function canMount(): boolean {
+  if (serverUnderTest().kind === 'stock') return false;
+  const folder = mkdtempSync(join(tmpdir(), 'skein-mount-'));
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]).status === 0;
+  if (mounted) spawnSync('umount', [folder]);
+  rmSync(folder, { recursive: true, force: true });
+  if (!mounted) process.stderr.write('no full disk, no read-only one: this machine lets us mount nothing\n');
+  return mounted;
 }

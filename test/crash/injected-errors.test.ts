@@ -10,10 +10,11 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { describeWith } from '../server/describe-with.ts';
 import { ReplyError } from '../server/reply-reader.ts';
 import type { RespClient } from '../server/resp-client.ts';
-import { SKEIN, serverUnderTest } from '../server/server-command.ts';
+import { SKEIN } from '../server/server-command.ts';
 import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
 import { waitUntil } from '../server/wait-until.ts';
-import { describeSkein, lastIncrement } from './data-files.ts';
+import { canMount, describeSkein, lastIncrement } from './data-files.ts';
+import { noteChecked, noteFaults } from './fault-tally.ts';
 
 const SHARDS = 2;
 const servers = new ServerGroup();
@@ -43,6 +44,7 @@ async function inject(server: ServerProcess, calls: string, what: string): Promi
   const args = ['-f', '-qq', '-o', log, ...paths, '-e', `trace=${calls}`, '-e', `inject=${calls}:${what}`];
   const tracer = spawn('strace', [...args, '-p', String(server.pid)], { stdio: 'ignore' });
   tracers.push(tracer);
+  noteFaults(`calls of the system with strace's ${what.replace(/=\d+/, '')}`);
   const ended = new Promise((resolve) => tracer.once('close', resolve));
   await waitUntil('every thread is traced', () => {
     const threads = execFileSync('sh', ['-c', `grep -h TracerPid /proc/${server.pid}/task/*/status`], {
@@ -69,12 +71,13 @@ async function expectKeys(server: ServerProcess, count: number): Promise<void> {
   const client = await server.connect();
   const keys = Array.from({ length: count }, (_, n) => `k${n}`);
   expect(await client.call('EXISTS', ...keys)).toBe(count);
+  noteChecked(count);
   client.close();
 }
 
 describeSkein('a disk that fails', () => {
   describeWith(['strace'], 'by the system saying so', () => {
-    test.each(['ENOSPC', 'EIO'])('writes: %s, for a while', async (error) => {
+    test.each(['ENOSPC', 'EIO', 'EROFS'])('writes: %s, for a while', async (error) => {
       const server = await start('everysec');
       const client = await server.connect();
       expect(await writeKeys(client, 0, 100)).toEqual({ acknowledged: 100, refusal: '' });
@@ -142,6 +145,7 @@ describeSkein('a disk that fails', () => {
       const client = await server.connect();
       expect(await writeKeys(client, 0, 3000)).toEqual({ acknowledged: 3000, refusal: '' });
       const { bfree, bsize } = statfsSync(folder);
+      noteFaults('disks filled up');
       writeFileSync(filler, Buffer.alloc(bfree * bsize - 24_000));
       expect(await client.call('SAVE')).toBeInstanceOf(ReplyError);
       await client.call('BGREWRITEAOF');
@@ -169,14 +173,3 @@ describeSkein('a disk that fails', () => {
     });
   });
 });
-
-/** May this process mount? Without it the test is left out. */
-function canMount(): boolean {
-  if (serverUnderTest().kind === 'stock') return false;
-  const folder = mkdtempSync(join(tmpdir(), 'skein-mount-'));
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]).status === 0;
-  if (mounted) spawnSync('umount', [folder]);
-  rmSync(folder, { recursive: true, force: true });
-  if (!mounted) process.stderr.write('no full disk: this machine lets us mount nothing\n');
-  return mounted;
-}
