@@ -110,7 +110,7 @@ describe('arena', () => {
     const first = [arena.allocate(700 * MIB), arena.allocate(700 * MIB)];
     expect(checkMemory(memory).freeRuns).toBe(2);
     expect(arena.usedPageBytes()).toBe(1400 * MIB);
-    expect(arena.reserve(800 * MIB)).toBe(true);
+    expect(arena.reserve(500 * MIB)).toBe(true);
     expect(checkMemory(memory).freeRuns).toBe(3);
     first.push(arena.allocate(900 * MIB));
     expect(arena.reserve(2 * GIB, 700 * MIB)).toBe(false);
