@@ -34,7 +34,7 @@ export class UndoLog implements CaptureSink {
   private count = 0;
   private handles!: Int32Array;
   private states!: Uint8Array;
-  private places!: Int32Array;
+  private places!: Float64Array;
   private lengths!: Int32Array;
   private slotOf!: Int32Array;
   private slots!: Int32Array;
@@ -71,7 +71,9 @@ export class UndoLog implements CaptureSink {
   /** All blocks are again what they were at `begin`. */
   undo(): void {
     this.end();
-    for (let block = 0; block < this.count; block++) if ((this.states[block] & OLD) !== 0) this.restore(block);
+    for (let block = 0; block < this.count; block++) {
+      if ((this.states[block] & OLD) !== 0) this.restore(block);
+    }
     this.releaseAll(FRESH);
     this.forget();
   }
@@ -108,7 +110,7 @@ export class UndoLog implements CaptureSink {
     const { count, handles, states, places, lengths } = this;
     this.handles = new Int32Array(blocks);
     this.states = new Uint8Array(blocks);
-    this.places = new Int32Array(blocks);
+    this.places = new Float64Array(blocks);
     this.lengths = new Int32Array(blocks);
     this.slotOf = new Int32Array(blocks);
     this.slots = new Int32Array(blocks * 2);

@@ -42,8 +42,9 @@ const ONE_BLOCK_NOT_UNDONE: Plant[] = [
   SLOW,
   {
     file: 'native-free-shm/undo-log.ts',
-    text: 'for (const [handle, bytes] of this.old) bytes.copy',
-    replacement: 'for (const [handle, bytes] of [...this.old].slice(1)) bytes.copy',
+    text: 'if ((this.states[block] & OLD) !== 0) this.restore(block);',
+    replacement: `const spared = this.states.findIndex((state) => (state & OLD) !== 0);
+      if ((this.states[block] & OLD) !== 0 && block !== spared) this.restore(block);`,
   },
 ];
 
