@@ -75,6 +75,8 @@ export type ToWorker =
   | ({ kind: 'load-records' } & RecordsRequest)
   /** Answers a parked session: a whole RESP reply in latin1. */
   | { kind: 'answer'; session: number; reply: string }
+  /** No unit changes anything any more: what other threads are to be told is sent, then `quiet`. */
+  | { kind: 'quiesce' }
   /** May come twice; `now`: replies that wait for the disk are given up. */
   | { kind: 'stop'; now: boolean };
 
@@ -94,6 +96,7 @@ export type FromWorker =
   | { kind: 'shutdown'; worker: number; session: number; request: ShutdownRequest }
   /** CLIENT PAUSE until unix ms `endMs`, and its end (`endMs` 0). */
   | { kind: 'pause'; worker: number; session: number; endMs: number; all: boolean }
+  | { kind: 'quiet' }
   | { kind: 'stopped' }
   | { kind: 'log'; level: LogLevel; text: string };
 

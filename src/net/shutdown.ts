@@ -2,7 +2,8 @@
  * The ways in which the process ends: in order, because it was asked to; at once, because somebody insists or the data is still being
  * loaded; loudly, because a thread died or a bug showed.
  *
- *   in order    writes refused ─► snapshot, if any ─► no new connections ─► workers send what they owe, stop ─► journal sealed ─► 0
+ *   in order    writes refused ─► snapshot, if any ─► no new connections ─► workers tell each other what they owe to each other's
+ *               clients, send what they owe to their own, stop ─► journal sealed ─► 0
  *   at once     while loading ─► 0, the files stay as they are        a second signal ─► what is published is written ─► 1
  *   at once     while a script runs on and on ─► 0, what it did is not published
  *   loudly      what is published is written ─► 1
@@ -51,6 +52,8 @@ export class Shutdown {
   private readonly control: JournalControl;
   private signals = 0;
   private begun = false;
+  /** All workers have stopped; null before a shutdown was begun. */
+  private stopped: Promise<void> | null = null;
   /** SHUTDOWN FORCE: errors do not matter. */
   private forced = false;
   /** The journal's threads run, so that they can be asked for the last sync. */
@@ -113,6 +116,8 @@ export class Shutdown {
       return;
     }
     this.begun = true;
+    // from now on: a second request may have them stop before the first one says so
+    this.stopped ??= supervisor.nextOfAll('stopped');
     log.line('warning', 'User requested shutdown...');
     await underAllLatchesSoon(access, () => access.setState(STATE.shuttingDown, true));
     await this.parts.stopSaving();
@@ -121,10 +126,18 @@ export class Shutdown {
       return;
     }
     this.parts.stopListening();
-    const stopped = supervisor.nextOfAll('stopped');
+    await this.quiesce();
     supervisor.broadcast({ kind: 'stop', now: request.now || this.forced });
-    await stopped;
+    await this.stopped;
     await this.finish();
+  }
+
+  /** Who serves a client of another worker tells that worker after its unit's end: no worker stops before all have been told. */
+  private async quiesce(): Promise<void> {
+    const { supervisor } = this.parts;
+    const quiet = supervisor.nextOfAll('quiet');
+    supervisor.broadcast({ kind: 'quiesce' });
+    await quiet;
   }
 
   /**

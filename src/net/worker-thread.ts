@@ -512,6 +512,10 @@ class WorkerThread implements ConnectionThread {
         session?.peer?.complete(Buffer.from(message.reply, 'latin1'));
         return;
       }
+      case 'quiesce':
+        this.dispatcher.poll();
+        this.send({ kind: 'quiet' });
+        return;
       case 'stop':
         this.stop(message.now);
     }
@@ -542,8 +546,11 @@ class WorkerThread implements ConnectionThread {
   }
 
   private readonly finishStopping = (): void => {
+    // what other threads have sent for this one's clients: an element that was taken for a client that waits must reach it
+    const more = this.dispatcher.poll();
     // what waits for a broken disk would wait for ever
-    if (this.clients.owesOutput && !this.hurried && !this.control.diskBroken()) {
+    const owes = this.clients.owesOutput && !this.control.diskBroken();
+    if ((more || owes) && !this.hurried) {
       setImmediate(this.finishStopping);
       return;
     }

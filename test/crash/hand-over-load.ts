@@ -3,7 +3,7 @@
  * one consumer, or it was under way to one when the server died. Nothing else is allowed, and nothing comes back.
  */
 import { dice } from '../checkers/concurrent-clients.ts';
-import { decodeReply, ReplyError } from '../server/reply-reader.ts';
+import { decodeReply, type Reply, ReplyError } from '../server/reply-reader.ts';
 import { type Command, ConnectionLost, type RespClient } from '../server/resp-client.ts';
 import type { ServerProcess } from '../server/server-process.ts';
 
@@ -13,8 +13,9 @@ export interface HandOverLoad {
   readonly producers: number;
   readonly consumers: number;
   readonly seed: number;
-  /** The server dies behind so many elements that consumers got. */
+  /** The server gets its signal behind so many elements that consumers got. */
   readonly killAfter: number;
+  readonly signal: 'SIGKILL' | 'SIGTERM';
 }
 
 const QUEUES = ['queue:0', 'queue:1', 'queue:2', 'queue:3'];
@@ -65,8 +66,12 @@ export class HandOverAccount {
     this.room += elements;
   }
 
-  /** What all lists hold after the crash; throws if that cannot be. */
-  settle(found: readonly string[]): void {
+  /**
+   * What all lists hold after the crash; throws if that cannot be. `isClean`: the server has ended in order, so nothing was under way,
+   * for Redis sends what it owes as well.
+   */
+  settle(found: readonly string[], isClean: boolean): void {
+    if (isClean) this.room = 0;
     const there = new Set(found);
     if (there.size !== found.length) throw new Error('an element is there twice');
     for (const element of found) {
@@ -98,7 +103,7 @@ export async function runHandOvers(server: ServerProcess, load: HandOverLoad, ac
     account.took(element);
     if (account.handedOver < killAt || killed) return;
     killed = true;
-    server.signal('SIGKILL');
+    server.signal(load.signal);
   };
   const rolls = (role: number, n: number) => dice(load.seed * 100 + role * 40 + n);
   const each = (count: number, role: number, run: (client: RespClient, roll: Roll, n: number) => Promise<void>) =>
@@ -119,6 +124,11 @@ export async function elementsOf(server: ServerProcess): Promise<string[]> {
   const lists = await Promise.all(LISTS.map((list) => client.must('LRANGE', list, 0, -1)));
   client.close();
   return lists.flat().map(String);
+}
+
+/** A server that ends in order takes no more. */
+function isRefused(reply: Reply | undefined): boolean {
+  return reply instanceof ReplyError && /shutting down|EXECABORT/.test(reply.message);
 }
 
 async function untilLost(client: RespClient, run: () => Promise<void>): Promise<void> {
@@ -151,6 +161,7 @@ async function takeForEver(
       throw error;
     }
     const reply = decodeReply(bytes);
+    if (isRefused(reply)) return;
     if (!Array.isArray(reply)) throw new Error(`${command.join(' ')} answered ${String(reply)}`);
     for (const element of reply.slice(1).flat()) onTaken(String(element));
   }
@@ -159,6 +170,7 @@ async function takeForEver(
 async function moveForEver(client: RespClient, from: string, to: string): Promise<void> {
   for (;;) {
     const reply = await client.call('BLMOVE', from, to, 'LEFT', 'RIGHT', 0);
+    if (isRefused(reply)) return;
     if (reply instanceof ReplyError) throw new Error(`BLMOVE answered ${reply.message}`);
   }
 }
@@ -176,6 +188,7 @@ async function pushForEver(client: RespClient, roll: Roll, producer: number, acc
       burst.push(['EXEC']);
     }
     const last = (await client.pipeline(burst)).at(-1);
+    if (isRefused(last)) return;
     if (last instanceof ReplyError) throw new Error(`a push was refused: ${last.message}`);
     account.pushed(burst.length === 1 ? one : [...one, ...other]);
   }

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { dice } from '../checkers/concurrent-clients.ts';
-import type { Plant } from '../faults/planted-server.ts';
+import { busy, type Plant } from '../faults/planted-server.ts';
 import { SKEIN } from '../server/server-command.ts';
 import { ServerGroup, ServerProcess, type StartOptions } from '../server/server-process.ts';
 import { describeSkein } from './data-files.ts';
@@ -21,6 +21,7 @@ import { losePower, withNotedSyncs } from './power-loss.ts';
 const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 2);
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 100_000);
 const PLANTED_ROUNDS = 3;
+const HASTY_ROUNDS = 20;
 const SHARDS = 3;
 const LOAD = { producers: 3, consumers: 6 };
 /** Elements that consumers got before the server died, at most; under `always` each waits for a sync. */
@@ -39,6 +40,8 @@ interface Run {
   readonly workers: number;
   readonly rounds: number;
   readonly most: number;
+  /** The server ends in order. */
+  readonly isClean?: boolean;
   /** Unsynced bytes are lost as well. */
   readonly power?: boolean;
   readonly plants?: readonly Plant[];
@@ -56,15 +59,23 @@ async function crashAgainAndAgain(run: Run): Promise<HandOverAccount> {
   const account = new HandOverAccount();
   let server = servers.add(await ServerProcess.start(start));
   for (let round = 0; round < run.rounds; round++) {
-    const load = { ...LOAD, seed: SEED + round, killAfter: 1 + roll(run.most) };
-    await runHandOvers(server, load, account);
-    expect(await server.exit()).toEqual({ code: null, signal: 'SIGKILL' });
+    const signal = run.isClean ? 'SIGTERM' : 'SIGKILL';
+    await runHandOvers(server, { ...LOAD, seed: SEED + round, killAfter: 1 + roll(run.most), signal }, account);
+    expect(await server.exit()).toEqual(run.isClean ? { code: 0, signal: null } : { code: null, signal });
     if (run.power) losePower(folder, SHARDS, roll);
     server = servers.add(await ServerProcess.start(start));
-    account.settle(await elementsOf(server));
+    account.settle(await elementsOf(server), run.isClean === true);
   }
   return account;
 }
+
+const ORDERLY = { appendfsync: 'no', workers: 2, most: 100, isClean: true };
+/** Long between the end of a unit of worker 0 that has served somebody, and the news of it: the other one could end meanwhile. */
+const SLOW_NEWS: Plant = {
+  file: 'src/dispatch/dispatcher.ts',
+  text: 'if (outgoing.length === 0 || this.telling) return;',
+  replacement: `if (outgoing.length === 0 || this.telling) return; if (this.rings.worker === 0) ${busy(20_000)}`,
+};
 
 const shapes = [1, 2].flatMap((workers) =>
   ['always', 'everysec', 'no'].map((appendfsync) => ({ workers, appendfsync })),
@@ -82,6 +93,17 @@ describeSkein(`hand-overs to clients that wait (seed ${SEED})`, () => {
       ...{ appendfsync: 'always', workers, power: true },
       ...{ rounds: ROUNDS, most: MOST_SYNCED_HAND_OVERS },
     });
+  });
+
+  test('an end in order: whoever was served hears of it, however late its worker is told', async () => {
+    const orderly = { ...ORDERLY, rounds: 2 * ROUNDS, plants: [SLOW_NEWS] };
+    expect((await crashAgainAndAgain(orderly)).lostUnderWay).toBe(0);
+  });
+
+  test('planted, and found: workers end without waiting for what others have to tell them', async () => {
+    const hasty = { file: 'src/net/shutdown.ts', text: 'await this.quiesce();', replacement: '' };
+    const hunt = { ...ORDERLY, rounds: HASTY_ROUNDS, plants: [SLOW_NEWS, hasty] };
+    await expect(crashAgainAndAgain(hunt)).rejects.toThrow('elements are lost, 0 can have been under way');
   });
 
   test('planted, and found: what a served client takes is not in the journal', async () => {
