@@ -10,6 +10,7 @@ import { serverUnderTest } from '../server/server-command.ts';
 import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
 import { waitUntil } from '../server/wait-until.ts';
 import { describeSkein } from './data-files.ts';
+import { noteChecked, noteFaults } from './fault-tally.ts';
 
 const servers = new ServerGroup();
 afterEach(() => servers.removeAll());
@@ -25,6 +26,7 @@ const OPTIONS = { options: { appendonly: 'yes' }, skeinOptions: { workers: 2, sh
  * records are in a file; acknowledged keys are noted as their answers arrive.
  */
 async function writeUntilRefused(server: ServerProcess) {
+  noteFaults('disks that take or sync no more');
   const writer = await server.connect();
   const acknowledged: string[] = [];
   const keys = Array.from({ length: KEYS }, (_, n) => `k:${n}`);
@@ -43,6 +45,7 @@ async function writeUntilRefused(server: ServerProcess) {
 async function expectAll(server: ServerProcess, keys: readonly string[]): Promise<void> {
   const client = await server.connect();
   expect(await client.call('EXISTS', 'never written', ...keys)).toBe(keys.length);
+  noteChecked(keys.length);
 }
 
 /** No file of the process may grow beyond so many bytes; the system then answers as with a full disk. */
@@ -85,6 +88,7 @@ describeSkein('a disk that', () => {
       /rdb_last_bgsave_status:(\w+)/.exec(String(await client.call('INFO', 'persistence')))?.[1];
     // no file can take the place of a folder
     mkdirSync(join(server.folder, 'dump.rdb'));
+    noteFaults('snapshots that cannot be written', 3);
     expect(((await client.call('SAVE')) as ReplyError).message).toBe('ERR');
     await client.must('SET', 'k', '2');
     await client.must('BGSAVE');

@@ -2,9 +2,9 @@
  * Is what came back after a crash allowed? Per client: the keys of each shard must be as after some number of the client's
  * commands (a prefix), no fewer than were promised; and a command that changed several shards is there in all or in none.
  */
-import { afterAll } from 'vitest';
 import { slotMap, slotOf } from '../../src/keyspace/slot.ts';
 import type { ClientHistory, KeyValues } from './crash-load.ts';
+import { noteChecked } from './fault-tally.ts';
 
 export interface Durability {
   readonly shards: number;
@@ -36,24 +36,11 @@ function runsOf(history: ClientHistory, keys: readonly string[]): Run[] {
   return runs;
 }
 
-/** What the tests of a file have looked at; told at its end, so that one sees that they looked. */
-const tally = { crashes: 0, recovered: 0, promised: 0 };
-afterAll(() => {
-  const { crashes, recovered, promised } = tally;
-  if (recovered === 0) return;
-  process.stdout.write(
-    `${crashes} crashes survived, ${recovered} histories compared, ${promised} acknowledged writes that had to be there\n`,
-  );
-});
-
 /** Throws unless `found` can be explained. */
 export function checkRecovered(history: ClientHistory, found: KeyValues, promise: Durability): void {
-  if (history.client === 0) tally.crashes++;
-  tally.recovered++;
   const keysByShard = Map.groupBy(history.keys, (key) => shardOf(key, promise.shards));
   const shards = [...keysByShard.keys()];
   const runs = shards.map((shard) => runsOf(history, keysByShard.get(shard)!));
-  tally.promised += Math.max(0, ...shards.map((shard) => promise.durable(history, shard)));
   const fitting = shards.map((shard, s) => {
     const least = promise.durable(history, shard);
     const text = textOf(found, keysByShard.get(shard)!);
@@ -65,6 +52,7 @@ export function checkRecovered(history: ClientHistory, found: KeyValues, promise
     return fits.reverse(); // the latest first
   });
   if (!choose(runs, fitting, [])) throw new Error(torn(history, shards, runs, fitting));
+  noteChecked(Math.max(0, ...shards.map((shard) => promise.durable(history, shard))));
 }
 
 /** Tries to take one run of each shard so that no command is in one shard and not in another. */

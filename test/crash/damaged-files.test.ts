@@ -8,8 +8,9 @@ import { ServerGroup, ServerProcess } from '../server/server-process.ts';
 import { checkRecovered, NOTHING } from './crash-check.ts';
 import { type ClientHistory, readBack, runLoad } from './crash-load.ts';
 import { cutFile, describeSkein, fileBytes, flipBit, lastIncrement } from './data-files.ts';
+import { noteFaults } from './fault-tally.ts';
 
-const CUTS = Number(process.env['CRASH_CUTS'] ?? 4);
+const CUTS = Number(process.env['CRASH_CUTS'] ?? 2);
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 100_000);
 const CLIENTS = 3;
 const SHARDS = 2;
@@ -48,6 +49,7 @@ describeSkein(`damaged files (seed ${SEED})`, () => {
         const path = lastIncrement(folder, i % SHARDS);
         cut = FIRST_LINE + 60 + roll(fileBytes(path) - FIRST_LINE - 61);
         cutFile(path, cut);
+        noteFaults('torn tails');
       });
       expect(await server.ready(), server.log()).toBe(true);
       const contents = await readBack(server, CLIENTS);
@@ -79,6 +81,7 @@ describeSkein(`damaged files (seed ${SEED})`, () => {
         path = lastIncrement(folder, i % SHARDS);
         flipped = FIRST_LINE + roll(Math.floor(fileBytes(path) / 2));
         flipBit(path, flipped);
+        noteFaults('flipped bits');
       });
       const damaged = readFileSync(path);
       expect((await server.exit()).code).toBe(1);

@@ -2,6 +2,7 @@
  * Durability by key (R21): after a kill keys with `none` are gone and all others are as they were, whatever commands mixed them; after
  * a loss of power what was acknowledged under `always` is there though its shard is `everysec`; rules may change at any time.
  *
+ *   CRASH_ROUNDS=20 npx vitest run test/crash/durability-by-key     longer
  *   CRASH_SEED=7 npx vitest run test/crash/durability-by-key
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,11 +15,12 @@ import type { Command, RespClient } from '../server/resp-client.ts';
 import { serverUnderTest } from '../server/server-command.ts';
 import { ServerGroup, ServerProcess, type StartOptions } from '../server/server-process.ts';
 import { describeSkein } from './data-files.ts';
+import { noteChecked, noteFaults } from './fault-tally.ts';
 import { losePower, withNotedSyncs } from './power-loss.ts';
 
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 100_000);
 const COMMANDS = 250;
-const ROUNDS = 2;
+const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 1);
 const SHARDS = 2;
 const NONE = ['n:1', 'n:2'];
 const KEPT = ['k:1', 'k:2', 'a:1'];
@@ -99,21 +101,22 @@ async function killAndCompare(shards: number, command: Pick<StartOptions, 'comma
   const skeinOptions = { workers: 2, shards, 'durability-rule': ['db:3', 'none', 'n:*', 'none', 'a:*', 'always'] };
   const options = { appendonly: 'yes', 'enable-debug-command': 'yes' };
   const start = { ...command, folder: newFolder(), options, skeinOptions };
+  let server = servers.add(await ServerProcess.start(start));
   for (let round = 0; round < ROUNDS; round++) {
-    const server = servers.add(await ServerProcess.start(start));
     const client = await server.connect();
     await randomLoad(client, roll);
-    if (round === 1) await client.must('BGREWRITEAOF');
+    if (roll(2) === 0) await client.must('BGREWRITEAOF');
     await randomLoad(client, roll);
     const before = await digests(client, KEPT);
     await server.kill();
-    const again = servers.add(await ServerProcess.start(start));
-    const reader = await again.connect();
+    noteFaults('kills at a random moment');
+    server = servers.add(await ServerProcess.start(start));
+    const reader = await server.connect();
     expect(await digests(reader, KEPT)).toEqual(before);
     expect(await reader.call('EXISTS', ...NONE)).toBe(0);
     await reader.must('SELECT', 3);
     expect(await reader.call('DBSIZE')).toBe(0);
-    await again.kill();
+    reader.close();
   }
 }
 
@@ -175,7 +178,7 @@ describeSkein(`durability rules (seed ${SEED})`, () => {
     const options = { appendonly: 'yes', appendfsync: 'no' };
     const start = { folder, options, skeinOptions, ...withNotedSyncs(folder) };
     let acknowledged = 0;
-    for (let round = 0; round < 2; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       const server = servers.add(await ServerProcess.start(start));
       const client = await server.connect();
       const other = await server.connect();
@@ -194,6 +197,7 @@ describeSkein(`durability rules (seed ${SEED})`, () => {
       const again = servers.add(await ServerProcess.start(start));
       const reader = await again.connect();
       expect(await reader.call('GET', 'lock:1')).toBe(String(acknowledged));
+      noteChecked(300);
       const [a, b] = (await reader.call('MGET', 'a', 'b')) as unknown[];
       expect(a).toBe(b);
       await again.kill();

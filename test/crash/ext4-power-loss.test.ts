@@ -12,6 +12,7 @@ import { serverUnderTest } from '../server/server-command.ts';
 import { ServerGroup, ServerProcess, type StartOptions } from '../server/server-process.ts';
 import { ACKNOWLEDGED, checkRecovered } from './crash-check.ts';
 import { type KeyValues, readBack, runLoad } from './crash-load.ts';
+import { noteFaults } from './fault-tally.ts';
 import { canMakeDisks, LoopDisk } from './loop-disk.ts';
 
 const ROUNDS = Number(process.env['POWER_ROUNDS'] ?? 1);
@@ -61,6 +62,7 @@ async function losePowerAgainAndAgain(rounds: number, rewriting: boolean, plants
     const onAnswer = (answers: number): void => {
       if (answers !== cutAfter) return;
       power.cutPower();
+      noteFaults('losses of power on ext4');
       victim.signal('SIGKILL');
     };
     const rewriter = rewriting ? keepRewriting(victim) : Promise.resolve();

@@ -7,6 +7,7 @@ import { busy, type Plant, planted } from '../faults/planted-server.ts';
 import { ServerGroup } from '../server/server-process.ts';
 import { waitUntil } from '../server/wait-until.ts';
 import { describeSkein } from './data-files.ts';
+import { noteFaults } from './fault-tally.ts';
 
 const SHARDS = 2;
 /** Keys of the first and the second shard. */
@@ -34,6 +35,7 @@ describeSkein('a transaction that is written in part', () => {
     await waitUntil('the other client sees it', async () => (await other.call('GET', SECOND)) === 'tx');
     expect(await other.call('APPEND', SECOND, '+')).toBe('tx+'.length);
     await server.kill();
+    noteFaults('kills at a planted place');
     const again = servers.add(await server.restart({ env: {}, nodeOptions: [] }));
     expect(await (await again.connect()).call('MGET', FIRST, SECOND)).toEqual(['tx', 'tx+']);
   });

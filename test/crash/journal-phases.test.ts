@@ -16,6 +16,7 @@ import { ServerGroup, ServerProcess, type StartOptions } from '../server/server-
 import { ACKNOWLEDGED, checkRecovered } from './crash-check.ts';
 import { type ClientHistory, type KeyValues, readBack, runLoad } from './crash-load.ts';
 import { describeSkein } from './data-files.ts';
+import { noteFaults } from './fault-tally.ts';
 
 const MOST_PASSAGES = Number(process.env['CRASH_PASSAGES'] ?? 0);
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 100_000);
@@ -168,6 +169,7 @@ describeSkein(`kill at each phase (seed ${SEED})`, () => {
     loaded = true;
     await rewriter;
     const hit = histories.some((history) => history.ackedAtMs.length < history.commands.length);
+    if (hit) noteFaults('kills at a planted place');
     if (hit) await server.exit();
     else await server.kill();
     return hit;
@@ -175,8 +177,10 @@ describeSkein(`kill at each phase (seed ${SEED})`, () => {
 
   test.each(PHASES)('$name', async (where) => {
     if (MOST_PASSAGES === 0) {
-      const hits = [await crashAt([killsAt(where, 1)]), await crashAt([killsAt(where, 2 + (SEED % 9))])];
-      expect(hits).toContain(true);
+      // not every place is passed under each policy: the next one has its turn
+      for (let tries = 0; !(await crashAt([killsAt(where, 1 + ((SEED + tries) % 5))])); tries++) {
+        expect(tries, 'not passed under any policy').toBeLessThan(3);
+      }
       return;
     }
     // the policies take turns, and not every phase is passed under each: it ends when neither hits
@@ -191,8 +195,13 @@ describeSkein(`kill at each phase (seed ${SEED})`, () => {
   });
 
   test.each(REWRITE_PHASES)('rewrite: $name', async (where) => {
-    const hits = [await crashAt([killsAt(where, 1)], true), await crashAt([killsAt(where, 2)], true)];
+    const passages = MOST_PASSAGES === 0 ? [1 + (SEED % 2)] : [1, 2];
+    const hits: boolean[] = [];
+    for (const passage of passages) hits.push(await crashAt([killsAt(where, passage)], true));
+    if (!hits.includes(true)) hits.push(await crashAt([killsAt(where, 1)], true));
     expect(hits).toContain(true);
+    // the next one's first start looks at what is left
+    if (MOST_PASSAGES === 0) return;
     const server = servers.add(await ServerProcess.start(options([])));
     await check(server);
     await server.kill();
@@ -200,10 +209,12 @@ describeSkein(`kill at each phase (seed ${SEED})`, () => {
 
   test.each(RECOVERY_PHASES)('recovery: $name', async (where) => {
     const torn = PHASES.find(({ name }) => name === 'half written')!;
-    for (let passage = 1; passage <= SHARDS; passage++) {
+    const passages = MOST_PASSAGES === 0 ? [1 + (SEED % SHARDS)] : [1, SHARDS];
+    for (const passage of passages) {
       await crashAt([killsAt(torn, 3)]);
       const victim = servers.add(await ServerProcess.spawn(options([killsAt(where, passage)])));
       expect((await victim.exit()).signal).toBe('SIGKILL');
+      noteFaults('kills at a planted place');
     }
     const server = servers.add(await ServerProcess.start(options([])));
     await check(server);

@@ -11,8 +11,9 @@ import { serverUnderTest } from '../server/server-command.ts';
 import { ServerGroup } from '../server/server-process.ts';
 import { ACKNOWLEDGED, checkRecovered } from './crash-check.ts';
 import { type KeyValues, readBack, runLoad } from './crash-load.ts';
+import { noteFaults } from './fault-tally.ts';
 
-const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 2);
+const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 1);
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 100_000);
 const CLIENTS = 4;
 const SHARDS = 3;
@@ -39,6 +40,7 @@ describe(`seed ${SEED}`, () => {
       const load = { clients: CLIENTS, seed: SEED + round, pipelines: Infinity, maxDepth: 40, onAnswer };
       const histories = await runLoad(server, load, contents);
       expect(await server.exit()).toEqual({ code: null, signal: 'SIGKILL' });
+      noteFaults('kills at a random moment');
       // any number of workers opens the same files
       server = servers.add(await server.restart({ skeinOptions: { ...skeinOptions, workers: 1 + roll(3) } }));
       contents = await readBack(server, CLIENTS);

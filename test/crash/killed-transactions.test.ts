@@ -5,6 +5,7 @@ import { SKEIN } from '../server/server-command.ts';
 import { ServerGroup } from '../server/server-process.ts';
 import { waitUntil } from '../server/wait-until.ts';
 import { describeSkein } from './data-files.ts';
+import { noteFaults } from './fault-tally.ts';
 
 const KILLS = Number(process.env['CRASH_ROUNDS'] ?? 1);
 const EACH = 1000;
@@ -28,6 +29,7 @@ describeSkein('transactions over all shards', () => {
         /total_commands_processed:\d{4,}/.test(String(await probe.must('INFO'))),
       );
       await server.kill();
+      noteFaults('kills at a random moment');
       await expect(race).rejects.toThrow();
       server = servers.add(await server.restart({}));
       const after = (await (await server.connect()).must('MGET', ...accounts)) as string[];

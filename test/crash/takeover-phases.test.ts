@@ -11,6 +11,7 @@ import { type Plant, planted } from '../faults/planted-server.ts';
 import { describeWith } from '../server/describe-with.ts';
 import { SKEIN, STOCK } from '../server/server-command.ts';
 import { ServerGroup, ServerProcess, type StartOptions } from '../server/server-process.ts';
+import { noteFaults } from './fault-tally.ts';
 
 /** CRASH_PASSAGES=1: all phases, not one in three. */
 const EVERY_PHASE = process.env['CRASH_PASSAGES'] !== undefined;
@@ -75,6 +76,7 @@ describeWith(['redis-server'], 'kill while Redis files are taken over', () => {
     const start: StartOptions = { command: SKEIN, folder, options, skeinOptions: { workers: 2, shards: SHARDS } };
     const victim = servers.add(await ServerProcess.spawn({ ...start, ...planted([plant]) }));
     expect((await victim.exit(20_000)).signal, victim.log()).toBe('SIGKILL');
+    noteFaults('kills at a planted place');
     expect(redisFiles(folder)).toEqual(before);
 
     const server = await servers.start(start);

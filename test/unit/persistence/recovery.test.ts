@@ -12,6 +12,7 @@ import {
 import { greatestCut, LostSafeDataError } from '../../../src/persistence/greatest-cut.ts';
 import { TruncatedError } from '../../../src/persistence/recovery.ts';
 import type { ScanResult } from '../../../src/persistence/scan.ts';
+import { noteFaults } from '../../crash/fault-tally.ts';
 import { MemoryFiles } from '../journal/memory-files.ts';
 import { incrementPath, JournalWorld, placeIn } from './journal-world.ts';
 
@@ -50,6 +51,7 @@ describe('recovery of one shard', () => {
     for (let length = 0; length < content.length; length++) {
       const files = world.files.clone();
       files.setContent(path, content.subarray(0, length));
+      noteFaults('files torn at every byte, in memory');
       if (length < content.indexOf('\n') + 1) {
         expect(() => new JournalWorld(files, 1)).toThrow(DamageError);
         continue;
@@ -80,6 +82,7 @@ describe('recovery of one shard', () => {
         const flipped = Buffer.from(content);
         flipped[at] ^= 1 << bit;
         files.setContent(path, flipped);
+        noteFaults('bits flipped one by one, in memory');
         try {
           const again = new JournalWorld(files, 1);
           expect(at).toBeGreaterThanOrEqual(lastBatch);
