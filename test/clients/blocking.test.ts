@@ -3,11 +3,13 @@ import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { frame, type RespClient } from '../server/resp-client.ts';
+import { serverUnderTest } from '../server/server-command.ts';
 import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
 import { waitUntil } from '../server/wait-until.ts';
 import { SHAPES, startShape } from './client-shapes.ts';
 
 const servers = new ServerGroup();
+const isStock = serverUnderTest().kind === 'stock';
 const closers: (() => void)[] = [];
 let server: ServerProcess;
 let admin: RespClient;
@@ -64,16 +66,65 @@ describe.each(SHAPES)('$reader reader', (shape) => {
     expect(await reader.blPop('none', 0.01)).toBe(null);
   });
 
-  test('a timeout comes to 10 ms', async () => {
+  test('a timeout comes within 10 ms, and never early', async () => {
     const client = await connected();
     for (const seconds of [0.05, 0.12, 0.2]) {
-      const began = performance.now();
-      expect(await client.call('BLPOP', 'none', seconds)).toBe(null);
-      const late = performance.now() - began - seconds * 1000;
-      expect(late).toBeGreaterThan(-1);
-      // the machine has other work, too
-      expect(late).toBeLessThan(100);
+      const late: number[] = [];
+      for (let attempt = 0; attempt < 10 && !(Math.min(...late) < 10); attempt++) {
+        const began = performance.now();
+        expect(await client.call('BLPOP', 'none', seconds)).toBe(null);
+        late.push(performance.now() - began - seconds * 1000);
+        expect(late.at(-1)).toBeGreaterThan(-1);
+      }
+      // the machine has other work, too: not each time, but always at some time
+      expect(Math.min(...late)).toBeLessThan(10);
     }
+  });
+
+  test('during a pause of writes timeouts and UNBLOCK end waitings; what was pushed serves afterwards', async () => {
+    const [first, brief, freed, late] = await Promise.all([connected(), connected(), connected(), connected()]);
+    const pusher = await connected();
+    const freedId = Number(await freed.must('CLIENT', 'ID'));
+    const waits = [first.call('BLPOP', 'key', 0), freed.call('BLMOVE', 'key', 'to', 'LEFT', 'LEFT', 0)];
+    await blocked(2);
+    const timedOut = brief.call('BLPOP', 'key', 2);
+    await blocked(3);
+    expect(await admin.call('CLIENT', 'PAUSE', 100_000, 'WRITE')).toBe('OK');
+    const pushed = pusher.call('RPUSH', 'key', 'a');
+    await blocked(4);
+    const postponed = late.call('BLPOP', 'key', 0);
+    await blocked(5);
+    expect(await timedOut).toBe(null);
+    await blocked(4);
+    expect(await admin.call('CLIENT', 'UNBLOCK', freedId)).toBe(1);
+    expect(await waits[1]).toBe(null);
+    expect(await admin.call('LLEN', 'key')).toBe(0);
+    expect(await admin.call('CLIENT', 'UNPAUSE')).toBe('OK');
+    expect([await pushed, await waits[0]]).toEqual([1, ['key', 'a']]);
+    await blocked(1);
+    await admin.must('RPUSH', 'key', 'b');
+    expect(await postponed).toEqual(['key', 'b']);
+  });
+
+  test.skipIf(isStock)('a call that waits counts once, and its waiting is no part of its time', async () => {
+    const [waiter, other] = await Promise.all([connected(), connected()]);
+    await admin.must('CONFIG', 'SET', 'slowlog-log-slower-than', 40_000, 'latency-monitor-threshold', 40);
+    await admin.must('CONFIG', 'RESETSTAT');
+    await admin.must('SLOWLOG', 'RESET');
+    const served = waiter.call('BLPOP', 'key', 0);
+    await blocked(1);
+    expect(await other.call('BLPOP', 'none', 0.1)).toBe(null);
+    await admin.must('RPUSH', 'key', 'x');
+    expect(await served).toEqual(['key', 'x']);
+    const [, calls, usec] = /cmdstat_blpop:calls=(\d+),usec=(\d+)/.exec(
+      String(await admin.must('INFO', 'commandstats')),
+    )!;
+    expect(Number(calls)).toBe(2);
+    expect(Number(usec)).toBeLessThan(40_000);
+    const slow = (await admin.must('SLOWLOG', 'GET', -1)) as [number, number, number, string[]][];
+    expect(slow.filter(([, , , words]) => words[0].toUpperCase() === 'BLPOP')).toEqual([]);
+    expect(await admin.must('LATENCY', 'LATEST')).toEqual([]);
+    await admin.must('CONFIG', 'SET', 'latency-monitor-threshold', 0);
   });
 
   test('CLIENT UNBLOCK, CLIENT KILL and a connection that ends leave nobody waiting', async () => {
