@@ -87,7 +87,7 @@ export function restore(unit: Unit, args: Args, reply: ReplyWriter): void {
   const value = new RdbValueReader(ks);
   const outcome = value.read(args.buf[start], reader);
   if (outcome === READ.noRoom) return reply.error(ERR.OOM);
-  if (outcome === READ.damaged || reader.pos !== reader.end) {
+  if (outcome !== READ.ok || reader.pos !== reader.end) {
     if (outcome === READ.ok && value.root !== 0) ks.values.drop(value.type, value.root, value.encoding);
     return reply.error(BAD_FORMAT);
   }

@@ -75,7 +75,7 @@ function writeCopy(
     reply.error(ERR.OOM);
     return false;
   }
-  if (outcome === READ.damaged) throw new Error(`a value of our own cannot be read: ${value.damage}`);
+  if (outcome !== READ.ok) throw new Error(`a value of our own cannot be read: ${value.damage}`);
   to.createStructure(dbTo, hash, args.buf, start, end, value.type, value.root, value.encoding, deadline, old);
   return true;
 }

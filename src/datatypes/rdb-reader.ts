@@ -16,6 +16,13 @@ export class DamagedRdbError extends Error {
   }
 }
 
+/** A collection without elements, which no server makes on purpose; all of it has been read. */
+export class EmptyValueError extends DamagedRdbError {
+  constructor() {
+    super('an empty collection');
+  }
+}
+
 export class RdbReader {
   buf: Buffer;
   pos: number;

@@ -8,7 +8,7 @@
 import { isSoundCompactList } from '../datatypes/compact-element.ts';
 import type { CompactList } from '../datatypes/compact-list.ts';
 import { MAX_FIELD_BYTES } from '../datatypes/hash-fields.ts';
-import { DamagedRdbError, type RdbReader } from '../datatypes/rdb-reader.ts';
+import { DamagedRdbError, EmptyValueError, type RdbReader } from '../datatypes/rdb-reader.ts';
 import { ZipWalk } from '../datatypes/ziplist.ts';
 import type { Keyspace } from './keyspace.ts';
 import { RDB_TYPE } from './rdb-types.ts';
@@ -60,7 +60,7 @@ function fill(ks: Keyspace, read: () => void): void {
   const { hashes } = ks.values;
   try {
     read();
-    if (hashes.allFields() === 0) throw new DamagedRdbError('an empty collection');
+    if (hashes.allFields() === 0) throw new EmptyValueError();
   } catch (error) {
     while (hashes.releaseStep(hashes.root, hashes.encoding, 1024));
     throw error;

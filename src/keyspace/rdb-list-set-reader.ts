@@ -3,7 +3,7 @@ import { isSoundCompactList } from '../datatypes/compact-element.ts';
 import { CompactWalk } from '../datatypes/compact-walk.ts';
 import { isSoundIntSet } from '../datatypes/int-set.ts';
 import { LIST_ENCODING } from '../datatypes/list-value.ts';
-import { DamagedRdbError, type RdbReader } from '../datatypes/rdb-reader.ts';
+import { DamagedRdbError, EmptyValueError, type RdbReader } from '../datatypes/rdb-reader.ts';
 import { SET_ENCODING } from '../datatypes/set-value.ts';
 import { ZipWalk } from '../datatypes/ziplist.ts';
 import type { Keyspace } from './keyspace.ts';
@@ -18,7 +18,7 @@ type Room = (bytes: number) => void;
 /** Elements of a collection, which is never empty. */
 function countOf(from: RdbReader): number {
   const count = from.length();
-  if (count === 0) throw new DamagedRdbError('an empty collection');
+  if (count === 0) throw new EmptyValueError();
   return count;
 }
 
@@ -42,7 +42,7 @@ export function readRdbList(ks: Keyspace, rdbType: number, from: RdbReader, room
       for (let left = countOf(from); left > 0; left--) readNode(ks, from, room);
       break;
   }
-  if (lists.length() === 0) throw new DamagedRdbError('an empty collection');
+  if (lists.length() === 0) throw new EmptyValueError();
   lists.settleLoaded();
 }
 
@@ -70,7 +70,8 @@ function readNode(ks: Keyspace, from: RdbReader, room: Room): void {
   const { sBuf, sStart, sEnd } = from;
   if (!isSoundCompactList(sBuf, sStart, sEnd)) throw new DamagedRdbError('damaged listpack');
   room(sEnd - sStart);
-  if (!new CompactWalk().beginsWithOne(sBuf, sStart)) throw new DamagedRdbError('an empty listpack in a list');
+  // old servers have left empty nodes behind
+  if (!new CompactWalk().beginsWithOne(sBuf, sStart)) return;
   lists.quick.appendNode(lists.root, sBuf, sStart, sEnd);
 }
 
@@ -136,5 +137,5 @@ function readListpack(ks: Keyspace, buf: Buffer, start: number, end: number, mad
     any = true;
     addMember(ks, walk.vBuf, walk.vStart, walk.vEnd, made);
   }
-  if (!any) throw new DamagedRdbError('an empty collection');
+  if (!any) throw new EmptyValueError();
 }

@@ -3,7 +3,7 @@
  * names yet. What is damaged leaves nothing behind.
  */
 import { isSoundCompactList } from '../datatypes/compact-element.ts';
-import { DamagedRdbError, type RdbReader } from '../datatypes/rdb-reader.ts';
+import { DamagedRdbError, EmptyValueError, type RdbReader } from '../datatypes/rdb-reader.ts';
 import { ADD_FLAG, ADD_RESULT } from '../datatypes/sorted-set-value.ts';
 import { ZipWalk } from '../datatypes/ziplist.ts';
 import { parseFloatStrict } from '../resp/numbers.ts';
@@ -18,7 +18,7 @@ import { RDB_TYPE } from './rdb-types.ts';
 const ELEMENT_SLACK_BYTES = 512 * 1024;
 
 /** Outcomes of `read`. */
-export const READ = { ok: 0, damaged: 1, noRoom: 2 } as const;
+export const READ = { ok: 0, damaged: 1, noRoom: 2, empty: 3 } as const;
 
 class NoRoomError extends Error {}
 
@@ -48,7 +48,7 @@ export class RdbValueReader {
       if (error instanceof NoRoomError) return READ.noRoom;
       if (!(error instanceof DamagedRdbError)) throw error;
       this.damage = error.message;
-      return READ.damaged;
+      return error instanceof EmptyValueError ? READ.empty : READ.damaged;
     }
   }
 
@@ -101,7 +101,7 @@ export class RdbValueReader {
   /** Elements of a collection, which is never empty. */
   private count(from: RdbReader): number {
     const count = from.length();
-    if (count === 0) throw new DamagedRdbError('an empty collection');
+    if (count === 0) throw new EmptyValueError();
     return count;
   }
 
@@ -170,7 +170,7 @@ export class RdbValueReader {
     try {
       this.openSortedSet(list.count(source) >> 1);
       let at = list.first(source);
-      if (at === 0) throw new DamagedRdbError('an empty collection');
+      if (at === 0) throw new EmptyValueError();
       for (; at !== 0; at = list.next(source, at)) {
         const member = at;
         at = list.next(source, at);
@@ -190,10 +190,12 @@ export class RdbValueReader {
     from.heldString();
     const walk = new ZipWalk(from.sBuf, from.sStart, from.sEnd, false);
     this.openSortedSet(1);
-    while (walk.next()) {
+    let any = false;
+    for (; walk.next(); any = true) {
       const member = Buffer.from(walk.vBuf.subarray(walk.vStart, walk.vEnd));
       if (!walk.next()) throw new DamagedRdbError('a member without a score');
       this.addScored(member, 0, member.length, parseFloatStrict(walk.vBuf, walk.vStart, walk.vEnd));
     }
+    if (!any) throw new EmptyValueError();
   }
 }

@@ -41,11 +41,14 @@ export async function loadRdbFile(path: string, keepsExpired: boolean, loaders: 
       return (await done).loaded;
     }),
   );
-  const total = { ...parts[0], keys: 0, expired: 0 };
-  for (const { keys, expired } of parts) {
+  const total = { ...parts[0], keys: 0, expired: 0, empty: 0 };
+  for (const { keys, expired, empty, emptyKeys } of parts) {
     total.keys += keys;
     total.expired += expired;
+    total.empty += empty;
+    for (const key of emptyKeys) log('notice', `${path}: skipping empty key: ${key}`);
   }
+  if (total.empty > 0) log('warning', `${path}: empty keys skipped: ${total.empty}`);
   log('notice', `DB loaded from disk: ${total.keys} keys in ${secondsSince(begun)} seconds`);
   return total;
 }
@@ -53,7 +56,7 @@ export async function loadRdbFile(path: string, keepsExpired: boolean, loaders: 
 /** Loads the files of a Redis server into memory. `loadTruncated`: setting aof-load-truncated. */
 export async function loadRedisData(data: RedisData, loadTruncated: boolean, loaders: Loaders): Promise<RdbLoaded> {
   loaders.log('notice', `Taking over the data of a Redis server: ${data.what}`);
-  const total: RdbLoaded = { keys: 0, expired: 0, libraries: 0, endOffset: 0 };
+  const total: RdbLoaded = { keys: 0, expired: 0, empty: 0, emptyKeys: [], libraries: 0, endOffset: 0 };
   for (const file of data.files) {
     let from = 0;
     if (isRdbFile(systemFiles, file.path)) {

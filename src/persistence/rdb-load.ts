@@ -16,6 +16,8 @@ import { RdbWalk } from './rdb-walk.ts';
 
 const ENTRIES_PER_STEP = 64;
 const SPIN_MICROS = 20;
+/** So many keys without a value are named in the log. */
+const EMPTY_KEYS_NAMED = 20;
 const CLOCK_MASK = 0xffffff;
 /** Room for an entry, a string value in it, and growth of the table. */
 const ENTRY_ROOM_BYTES = 1 << 20;
@@ -45,6 +47,9 @@ export interface RdbLoaded {
   /** Keys that were taken, and those of these shards that were left out because their time was over. */
   keys: number;
   expired: number;
+  /** Keys without a value, which faults of old servers have made: left out. How many, and the names of the first ones. */
+  empty: number;
+  emptyKeys: string[];
   /** Libraries of functions that the file has. */
   libraries: number;
   /** Offset behind the end of the RDB data: records of an append-only file may follow. */
@@ -57,7 +62,8 @@ export function* rdbLoadSteps(path: string, parts: RdbLoadParts): Generator<void
   try {
     const load = new RdbLoad(reader, parts);
     while (!load.step()) yield;
-    return { keys: load.keys, expired: load.expired, libraries: load.libraries, endOffset: reader.offset };
+    const { keys, expired, empty, emptyKeys, libraries } = load;
+    return { keys, expired, empty, emptyKeys, libraries, endOffset: reader.offset };
   } catch (error) {
     if (error instanceof DamagedRdbError) throw reader.damage(error.message);
     throw error;
@@ -69,6 +75,8 @@ export function* rdbLoadSteps(path: string, parts: RdbLoadParts): Generator<void
 class RdbLoad extends RdbWalk {
   keys = 0;
   expired = 0;
+  empty = 0;
+  readonly emptyKeys: string[] = [];
   private readonly parts: RdbLoadParts;
   private readonly values: RdbValueReader[];
   private readonly shardOfSlot: Uint8Array;
@@ -122,8 +130,13 @@ class RdbLoad extends RdbWalk {
     if (outcome === READ.ok && room && !twice) this.link(ks, value, hash, keyBytes);
     latch.release();
     if (outcome === READ.damaged) throw new DamagedRdbError(value.damage);
+    if (outcome === READ.empty) return this.noteEmpty(keyBytes);
     if (twice) throw new DamagedRdbError('a key stands twice');
     if (!room) throw new NoRoomForFileError(`${reader.path}: the memory is full at byte ${reader.offset}`);
+  }
+
+  private noteEmpty(keyBytes: number): void {
+    if (this.empty++ < EMPTY_KEYS_NAMED) this.emptyKeys.push(this.key.toString('latin1', 0, keyBytes));
   }
 
   private link(ks: Keyspace, value: RdbValueReader, hash: number, keyBytes: number): void {
