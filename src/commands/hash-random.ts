@@ -6,6 +6,7 @@ import { parseInt64, parseInteger } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
 import { readHash, replyValueAt } from './hash-access.ts';
+import { drawRepeatedly } from './repeated-draws.ts';
 
 const LIST = 0;
 /** Redis doubles the count where values are wanted. */
@@ -77,8 +78,9 @@ function openReply(count: number, withValues: boolean, reply: ReplyWriter): void
 function replyRepeated(unit: Unit, hashes: Hashes, count: number, withValues: boolean, reply: ReplyWriter): void {
   if (hashes.encoding === LIST || hashes.hasLapsed()) gather(hashes);
   else places.length = 0;
+  const mark = reply.mark();
   openReply(count, withValues, reply);
-  for (let i = 0; i < count; i++) replyField(unit, hashes, draw(unit, hashes), withValues, reply);
+  drawRepeatedly(reply, mark, count, () => replyField(unit, hashes, draw(unit, hashes), withValues, reply));
 }
 
 /** `count` different fields out of `live`. */

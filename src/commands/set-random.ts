@@ -6,6 +6,7 @@ import { GENERIC_EVENT, SET_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
+import { drawRepeatedly } from './repeated-draws.ts';
 import { replyMembers } from './set-read.ts';
 import { settleRemoval } from './set-store.ts';
 import { atLeastArgument, longArgument } from './sorted-set-arguments.ts';
@@ -89,11 +90,14 @@ export function srandmember(unit: Unit, args: Args, reply: ReplyWriter): void {
   const root = ks.structure(entry);
   const encoding = ks.encodingOf(entry);
   if (isCounted && count > 0) return replyDistinct(unit, sets, root, encoding, count, reply);
-  if (isCounted) reply.array(-count);
-  for (let i = Math.abs(count); i > 0; i--) {
+  const pick = (): void => {
     sets.pick(root, encoding, unit.random32);
     reply.bulkView(sets.mView, sets.mBuf, sets.mStart, sets.mEnd);
-  }
+  };
+  if (!isCounted) return pick();
+  const mark = reply.mark();
+  reply.array(-count);
+  drawRepeatedly(reply, mark, -count, pick);
 }
 
 /** Up to `count` different members. */

@@ -5,6 +5,7 @@ import { TYPE_SORTED_SET } from '../keyspace/entry.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
+import { drawRepeatedly } from './repeated-draws.ts';
 import { longArgument } from './sorted-set-arguments.ts';
 import { typedRead } from './typed-entry.ts';
 
@@ -68,11 +69,12 @@ function replyRepeated(
   reply: ReplyWriter,
 ): void {
   const all = sets.count(root, encoding);
+  const mark = reply.mark();
   openReply(count, withScores, reply);
-  for (let i = 0; i < count; i++) {
+  drawRepeatedly(reply, mark, count, () => {
     sets.seekRank(root, encoding, randomBelow(unit, all));
     replyElement(sets, withScores, reply);
-  }
+  });
 }
 
 /** `count` different elements, count at most all: each such choice has the same chance (Floyd's sampling). */

@@ -189,6 +189,7 @@ export class Connection implements Peer, OutputSink {
     thread.timing.openSegment(thread.counters[COUNTER.commandsProcessed]);
     const ahead = thread.ahead.take();
     const next = this.commands(buf, pos, end, ahead);
+    thread.reply.most = Number.POSITIVE_INFINITY;
     ahead.giveBack();
     this.closeSegment(next === end);
     thread.records.touch(session.record, session.nowMs, session.lastRow, session.db);
@@ -206,7 +207,9 @@ export class Connection implements Peer, OutputSink {
     const { dispatcher, reply, limits } = this.thread;
     const { session, reader } = this;
     const open = !limits.passwordSet;
-    const stopAt = reply.pos + Math.min(BATCH_OUTPUT_BYTES, this.hardRoom());
+    const room = this.hardRoom();
+    const stopAt = reply.pos + Math.min(BATCH_OUTPUT_BYTES, room);
+    reply.most = reply.pos + room;
     let untilClock = COMMANDS_PER_CLOCK;
     reader.maxBulkBytes = limits.bulkBytes;
     reader.authenticated = open || session.authenticated;

@@ -53,6 +53,8 @@ export class ReplyWriter {
   pos = 0;
   /** Protocol version of the client that is answered. */
   resp: 2 | 3 = 2;
+  /** Who passes this position is closed for it, so a long reply may end here unfinished. */
+  most = Number.POSITIVE_INFINITY;
   private floor = 0;
   private limit: number;
   /** Of all of `buf`. */
