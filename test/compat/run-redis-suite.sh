@@ -32,8 +32,8 @@ sed -i '/^proc assert_encoding/,/^}/ s/^    assert_match .*/    if {$val eq {lis
   "$copy/tests/support/test.tcl"
 grep -q 'eq {listpack}' "$copy/tests/support/test.tcl" || { echo "the suite's assert_encoding is not what it was" >&2; exit 2; }
 # There is no replication: what the suite itself marks as needing it is left out, blocks that start a replica outside of any test included.
-sed -i 's/^set ::denytags {}/set ::denytags {needs:repl}/' "$copy/tests/test_helper.tcl"
-grep -q '^set ::denytags {needs:repl}' "$copy/tests/test_helper.tcl" || { echo "the suite's tags are not what they were" >&2; exit 2; }
+sed -i 's/^set ::denytags {}/set ::denytags {needs:repl repl}/' "$copy/tests/test_helper.tcl"
+grep -q '^set ::denytags {needs:repl repl}' "$copy/tests/test_helper.tcl" || { echo "the suite's tags are not what they were" >&2; exit 2; }
 
 units=("$@")
 [[ ${#units[@]} -gt 0 ]] || units=(
