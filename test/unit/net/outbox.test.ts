@@ -108,6 +108,14 @@ class World {
     this.touched.push(...shards);
     this.outbox.endBatch(sink, start);
   }
+
+  /** As `batch`, the answer of somebody who has waited since an earlier turn. */
+  lateBatch(sink: Sink, text: string, ...shards: number[]): void {
+    const start = this.reply.pos;
+    this.reply.simple(text);
+    this.touched.push(...shards);
+    this.outbox.endBatch(sink, start, true);
+  }
 }
 
 test('without undrained transactions only the touched journals are looked at', async () => {
@@ -161,6 +169,34 @@ test('outputs of one turn leave together, in order, where nothing is to be writt
   await waitUntil('the turn of the loop ends', () => sinks[1].sent !== '');
   for (const sink of sinks) expect(sink.sent).toBe('+part 0\r\n+part 1\r\n+part 2\r\n');
   expect(world.turns).toBe(1);
+});
+
+test('who has waited since an earlier turn is answered first, and each connection in its own order', async () => {
+  const world = new World(2, POLICY.no);
+  const order: string[] = [];
+  class Noted extends Sink {
+    override send(buf: Buffer, start: number, end: number): boolean {
+      order.push(buf.toString('latin1', start + 1, end - 2));
+      return super.send(buf, start, end);
+    }
+  }
+  const [pusher, waiter] = [new Noted(), new Noted()];
+  world.write(0);
+  world.batch(pusher, 'pushed', 0);
+  world.lateBatch(waiter, 'popped', 0);
+  world.batch(waiter, 'next of the waiter', 0);
+  world.lateBatch(pusher, 'late, but behind what it is owed', 0);
+  world.lateBatch(waiter, 'popped again', 0);
+  expect(order).toEqual([]);
+  await waitUntil('the turn of the loop ends', () => order.length === 5);
+  expect(order[0]).toBe('popped');
+  expect(pusher.sent).toBe('+pushed\r\n+late, but behind what it is owed\r\n');
+  expect(waiter.sent).toBe('+popped\r\n+next of the waiter\r\n+popped again\r\n');
+  expect([pusher, waiter].map(({ stagedOutputs, owedBytes }) => [stagedOutputs, owedBytes])).toEqual([
+    [0, 0],
+    [0, 0],
+  ]);
+  expect(world.journals[0].written()).toBe(world.journals[0].head());
 });
 
 test('long outputs, and more of them than the caches hold, do not wait for the end of the turn', () => {
