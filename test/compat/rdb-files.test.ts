@@ -21,19 +21,16 @@ describeWith(['redis-server'], 'RDB files', () => {
       ...(command === SKEIN ? { skeinOptions: { workers: 2, shards: 3 } } : {}),
     });
 
-  test.each([
-    ['stock Redis', 'Skein', STOCK, SKEIN],
-    ['Skein', 'stock Redis', SKEIN, STOCK],
-    ['Skein', 'Skein', SKEIN, SKEIN],
-  ])('that %s saves are loaded by %s to the same digest', async (_from, _to, from, to) => {
-    const first = await start(from);
+  // the other way round, and twice: files-go-round.test.ts
+  test('that Skein saves are loaded by stock Redis to the same digest', async () => {
+    const first = await start(SKEIN);
     await fill(first);
     const expected = await digestOf(first);
     const client = await first.connect();
     expect(await client.must('SAVE')).toBe('OK');
     first.signal('SIGKILL');
     await first.exit();
-    const second = await start(to, first.folder);
+    const second = await start(STOCK, first.folder);
     expect(await digestOf(second)).toBe(expected);
   });
 
