@@ -46,6 +46,42 @@ describe('a pause of writes', () => {
     expect(server.run('INFO', 'commandstats')).toContain('cmdstat_append:calls=2,');
   });
 
+  it('lets scripts run that say that they only read, alone and in EXEC; others and PFCOUNT wait', () => {
+    const server = new InProcess();
+    server.run(
+      'FUNCTION',
+      'LOAD',
+      "#!lua name=l\nredis.register_function{function_name='f', callback=function() return 7 end, flags={'no-writes'}}",
+    );
+    const reads = '#!lua flags=no-writes\nreturn 5';
+    const sha = server.run('SCRIPT', 'LOAD', reads).split('\r\n')[1];
+    server.run('PFADD', 'h', 'x');
+    pause(server, STATE.pausedWrites, true);
+    expect(server.run('EVAL', reads, 0)).toBe(':5\r\n');
+    expect(server.run('EVALSHA', sha, 0)).toBe(':5\r\n');
+    expect(server.run('EVAL_RO', 'return 6', 0)).toBe(':6\r\n');
+    expect(server.run('FCALL', 'f', 0)).toBe(':7\r\n');
+    for (const words of [['MULTI'], ['EVAL', reads, 0], ['FCALL', 'f', 0]]) server.run(...words);
+    expect(server.run('EXEC')).toBe('*2\r\n:5\r\n:7\r\n');
+    const waiting: [string, ...(string | number)[]][] = [
+      ['EVAL', 'return 1', 0],
+      ['EVAL', '#!lua\nreturn 2', 0],
+      ['EVALSHA', '0'.repeat(40), 0],
+      ['FCALL', 'none', 0],
+      ['PFCOUNT', 'h'],
+      ['PUBLISH', 'c', 'm'],
+    ];
+    const clients = waiting.map((words) => {
+      const one = client(server);
+      expect([words, server.runAs(one.session, ...words)]).toEqual([words, '']);
+      return one;
+    });
+    pause(server, STATE.pausedWrites, false);
+    expect(clients.map(({ answers }) => answers[0].slice(0, 5))).toEqual([
+      ...[':1\r\n', ':2\r\n', '-NOSC', '-ERR ', ':1\r\n', ':0\r\n'],
+    ]);
+  });
+
   it('refuses at once what is refused anyway', () => {
     const server = new InProcess();
     pause(server, STATE.pausedWrites, true);
