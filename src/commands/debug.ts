@@ -85,10 +85,11 @@ export function debugPanic(session: Session, _args: Args, _reply: ReplyWriter): 
   session.server.control.crash('panic');
 }
 
-export function debugObject(unit: Unit, _args: Args, reply: ReplyWriter): void {
-  const h = unit.findWrite(2);
+/** Shows what is there, though its time may be over. */
+export function debugObject(unit: Unit, args: Args, reply: ReplyWriter): void {
+  const ks = unit.spaces[unit.shardOfArg[2]];
+  const h = ks.find(unit.db, unit.hashes[2], args.buf, args.starts[2], args.ends[2]);
   if (h === 0) return reply.error(ERR.NO_SUCH_KEY);
-  const { ks } = unit;
   const place = `0x${(h >>> 0).toString(16)}0`;
   reply.simple(
     `Value at:${place} refcount:1 encoding:${encodingName(ks, h)} lru:${ks.clockOf(h)} lru_seconds_idle:${ks.idleSeconds(h)}`,

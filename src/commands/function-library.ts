@@ -8,6 +8,7 @@ import type { Session } from '../dispatch/session.ts';
 import type { Unit } from '../dispatch/unit.ts';
 import { globMatch } from '../keyspace/glob.ts';
 import { isPayload, PAYLOAD_TAIL_BYTES } from '../keyspace/rdb-payload.ts';
+import { RDB_VERSION } from '../keyspace/rdb-types.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { libraryName } from '../scripting/script-header.ts';
@@ -16,7 +17,6 @@ import { replyHelp } from './help-reply.ts';
 import { killRunning } from './script-cache.ts';
 
 const OPCODE_FUNCTION = 245;
-const RDB_VERSION = 11;
 const BAD_PAYLOAD = 'ERR DUMP payload version or checksum are wrong';
 const OUT_OF_ROOM = 'OOM there is no room for another library';
 

@@ -15,9 +15,9 @@ import { COUNTER } from '../admin/server-counters.ts';
 import { COMMANDS, type CommandRow } from '../commands/command-table.ts';
 import { FLAG } from '../commands/spec.ts';
 import type { Args } from '../resp/args.ts';
-import { parseInteger } from '../resp/numbers.ts';
+import { parseInt64 } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { OUTCOME, type ScriptHost } from '../scripting/engine.ts';
+import { OUTCOME, type ScriptEngine, type ScriptHost } from '../scripting/engine.ts';
 import type { ScriptRuntime } from '../scripting/script-runtime.ts';
 import { scriptSha } from '../scripting/script-sha.ts';
 import { RUNS } from '../scripting/script-store.ts';
@@ -78,6 +78,8 @@ export class Scripts implements ScriptHost {
   private undoable = false;
   private restart = false;
   private wrote = false;
+  /** It has read for a client that keeps copies. */
+  private reads = false;
   /** SCRIPT KILL has ended it. */
   private killed = false;
 
@@ -160,13 +162,16 @@ export class Scripts implements ScriptHost {
   // ---- what is called
 
   private resolve(row: CommandRow, args: Args): Called | string {
-    const keys = parseInteger(args.buf, args.starts[2], args.ends[2]);
-    if (Number.isNaN(keys)) return row.spec.name.startsWith('fcall') ? BAD_KEYS : BAD_NUMBER;
+    const isFunction = row.spec.name.startsWith('fcall');
+    if (isFunction && this.runtime.findFunction(args.text(1)) === undefined) return NO_SUCH_FUNCTION;
+    const count = parseInt64(args.buf, args.starts[2], args.ends[2]);
+    if (count === null) return isFunction ? BAD_KEYS : BAD_NUMBER;
+    const keys = Number(count);
     if (keys > args.count - FIRST_KEY) return TOO_MANY_KEYS;
     if (keys < 0) return NEGATIVE_KEYS;
     const name = row.spec.name;
     const readsOnly = name.endsWith('_ro');
-    if (name.startsWith('fcall')) return this.resolveFunction(args, keys, readsOnly);
+    if (isFunction) return this.resolveFunction(args, keys, readsOnly);
     return name.startsWith('evalsha')
       ? this.resolveSha(args, keys, readsOnly)
       : this.resolveSource(args, keys, readsOnly);
@@ -225,6 +230,16 @@ export class Scripts implements ScriptHost {
     return { name, isFunction, keys, mayWrite, ignoresMemory };
   }
 
+  /** As in Redis: a script that has read has read all keys that it declares; what it really read is tracked besides. */
+  private trackDeclared(called: Called, args: Args): void {
+    const { executor } = this;
+    for (let arg = FIRST_KEY; arg < FIRST_KEY + called.keys; arg++) {
+      const shard = executor.locateAhead(args, arg);
+      if (shard >= 0) executor.unit.reads!.note(shard, args.keyHash, args.buf, args.starts[arg], args.ends[arg]);
+    }
+    args.located = 0;
+  }
+
   // ---- the run
 
   private execute(session: Session, called: Called, args: Args, reply: ReplyWriter): void {
@@ -236,7 +251,7 @@ export class Scripts implements ScriptHost {
     this.session = session;
     this.called = called;
     this.calledArgs = args;
-    this.restart = this.wrote = false;
+    this.restart = this.wrote = this.reads = false;
     unit.session = session;
     unit.several = true;
     session.isExecuting = true;
@@ -251,13 +266,15 @@ export class Scripts implements ScriptHost {
     session.isExecuting = isExecuting;
     session.parked = parked;
     this.session = null;
-    if (outcome === OUTCOME.done || this.restart) return;
+    if (this.restart) return;
+    if (this.reads) this.trackDeclared(called, args);
+    if (outcome === OUTCOME.done) return;
     reply.rewind(mark);
-    reply.error(this.errorOf(called, outcome));
+    reply.error(this.errorOf(engine, called, outcome));
   }
 
-  private errorOf(called: Called, outcome: number): string {
-    const { text, line: at } = this.runtime.engine.failure;
+  private errorOf(engine: ScriptEngine, called: Called, outcome: number): string {
+    const { text, line: at } = engine.failure;
     const chunk = called.isFunction ? 'user_function' : 'user_script';
     let said = text;
     if (outcome !== OUTCOME.failed) {
@@ -273,10 +290,10 @@ export class Scripts implements ScriptHost {
 
   /** `return redis.call(…)` leaves the engine no trace of its line: it is the last line of that form. */
   private lineOfTailCall({ isFunction, name }: Called): number {
-    const source = isFunction ? undefined : this.runtime.sourceOf(name);
+    const source = isFunction ? this.runtime.codeOf(name) : this.runtime.sourceOf(name);
     if (source === undefined) return 0;
     const lines = source.toString('latin1').split('\n');
-    return lines.findLastIndex((line) => /\breturn\b.*\b(call|pcall)\b/.test(line)) + 1;
+    return lines.findLastIndex((line) => /\breturn\b.*\b(redis\.|call\b|pcall\b)/.test(line)) + 1;
   }
 
   // ---- ScriptHost
@@ -315,6 +332,7 @@ export class Scripts implements ScriptHost {
     const { executor, several } = this;
     const { unit } = executor;
     const session = this.session!;
+    if (unit.reads !== null && unit.reads.readerWorker >= 0 && (row.flagBits & FLAG.readonly) !== 0) this.reads = true;
     let outcome = several.runNested(row, args, reply, session.db, session.noTouch);
     if (outcome === NEED_MORE) {
       const before = several.latchedCount;
@@ -388,7 +406,7 @@ export class Scripts implements ScriptHost {
 
   allows(args: Args): boolean | null {
     const row = COMMANDS.lookup(args);
-    return row === null || row.isContainer || !row.arityFits(args.count) ? null : true;
+    return row === null || row.isContainer ? null : true;
   }
 
   // ---- undo

@@ -200,6 +200,8 @@ export class Shutdown {
   }
 
   private leave(code: number): never {
+    // whoever sees its connection end finds nobody listening
+    this.parts.stopListening();
     this.parts.home.writeOut(this.parts.journal);
     this.removeFiles();
     process.exit(code);

@@ -157,7 +157,7 @@ class WorkerThread implements ConnectionThread {
       executor: this.executor,
       facts: {
         stateBits: () => access.stateBits() | this.control.journalStateBits() | this.busyBits | this.desk.bits,
-        overMemory: () => this.maxMemory > 0 && access.liveBytes() > this.maxMemory,
+        overMemory: () => this.maxMemory > 0 && access.liveBytes() + this.scripting.store.storedBytes > this.maxMemory,
         diskErrorText: () => this.control.journal.diskErrorText(),
         stopsWritesAfterFailedSave: () =>
           this.settings.flag('stop-writes-on-bgsave-error') && this.settings.text('save') !== '',

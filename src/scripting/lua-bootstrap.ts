@@ -6,6 +6,8 @@
  * Invariant 2: the driver hangs behind a name that scripts cannot guess, and no table lists it.
  */
 
+import { WIDE_STRUCT } from './lua-wide-struct.ts';
+
 /** Error text by which `ScriptHost.call` ends a script; no command answers it. */
 export const END_TEXT = '\u0001END';
 /** Stands for RESP3's null, which is nil and not false. */
@@ -34,6 +36,18 @@ end
 local function passed(ok, ...)
   if not ok and ends((...)) then error((...), 0) end
   return ok, ...
+end
+
+-- as Redis's pcall: of an error table it gives the text
+local function caught(ok, ...)
+  if ok then return ok, ... end
+  local e = ...
+  if ends(e) then error(e, 0) end
+  if type(e) == 'table' then
+    local text = e.err
+    if type(text) == 'string' or type(text) == 'number' then e = text end
+  end
+  return ok, e
 end
 
 local function lock(t)
@@ -129,7 +143,7 @@ local api = {
     if n < 2 then fail('ERR redis.log() requires two arguments or more.') end
     local level = ...
     if type(level) ~= 'number' then fail('ERR First argument must be a number (log level).') end
-    if level < 0 or level > 3 then fail('ERR Invalid log level.') end
+    if level < 0 or level > 3 then fail('ERR Invalid debug level.') end
     local text = {}
     for i = 2, n do
       local a = select(i, ...)
@@ -145,18 +159,18 @@ local api = {
     control('resp', version)
   end,
   set_repl = function(...)
-    if select('#', ...) ~= 1 then fail('ERR redis.set_repl() requires one argument.') end
+    if select('#', ...) ~= 1 then fail('ERR redis.set_repl() requires two arguments.') end
     local flags = tonumber((...)) or -1
     if flags < 0 or flags > 3 then
-      fail('ERR Invalid replication flags. Please use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.')
+      fail('ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.')
     end
   end,
   replicate_commands = function() return true end,
   breakpoint = function() return false end,
   debug = function() end,
   acl_check_cmd = function(...)
-    if select('#', ...) == 0 then fail('ERR Please specify at least one argument for this redis.acl_check_cmd() call') end
-    if badArgument(...) then fail('ERR redis.acl_check_cmd() require command arguments to be strings or integers') end
+    if select('#', ...) == 0 then fail(NOARG) end
+    if badArgument(...) then fail(BADARG) end
     local r = control('acl', ...)
     if type(r) == 'table' and r.err then fail(r.err) end
     return r == 1
@@ -261,21 +275,27 @@ local function textOf(e)
   return 'ERR ' .. tostring(e)
 end
 
--- What a script returns as the engine can take it: no metatables, and not too deep for its small stack.
+-- What a script returns as the engine can take it: no metatables, and not too deep for its stack.
 local TOODEEP = {}
 local plain
+
+local function replyOf(value, depth)
+  local kind = type(value)
+  if kind == 'table' then return plain(value, depth) end
+  if kind == 'function' or kind == 'thread' or kind == 'userdata' then return {err = NILTEXT} end
+  return value
+end
 
 local function plainPairs(t, depth)
   local out = {}
   for key, value in next, t do
-    if type(value) == 'table' then value = plain(value, depth) end
-    out[key] = value
+    out[key] = replyOf(value, depth)
   end
   return out
 end
 
 function plain(t, depth)
-  if depth > 200 then error(TOODEEP, 0) end
+  if depth > 900 then error(TOODEEP, 0) end
   local text = rawget(t, 'err')
   if type(text) == 'string' then return {err = text} end
   text = rawget(t, 'ok')
@@ -296,8 +316,7 @@ function plain(t, depth)
   while true do
     value = rawget(t, i)
     if value == nil then return out end
-    if type(value) == 'table' then value = plain(value, depth + 1) end
-    out[i] = value
+    out[i] = replyOf(value, depth + 1)
     i = i + 1
   end
 end
@@ -313,6 +332,7 @@ local function finish(ok, ...)
   if ok then
     local kind = type((...))
     if kind == 'boolean' then rawsetresp(3) end
+    if kind == 'function' or kind == 'thread' or kind == 'userdata' then return nil end
     if kind ~= 'table' then return (...) end
     rawsetresp(3)
     return plainResult((...))
@@ -397,10 +417,11 @@ local function driver(operation, ...)
   return operations[operation](...)
 end
 
+@WIDESTRUCT@
 control('open')
 for _, t in ipairs({api, loadApi}) do lock(t) end
 rawset(G, 'redis', api)
-rawset(G, 'pcall', function(...) return passed(pcall(...)) end)
+rawset(G, 'pcall', function(...) return caught(pcall(...)) end)
 rawset(G, 'xpcall', function(f, handler)
   local ended
   local function handle(e)
@@ -434,7 +455,8 @@ function luaText(text: string): string {
 /** The bootstrap for a driver behind `secret` (letters and digits). */
 export function bootstrapSource(secret: string, version: string): string {
   const [major, minor, patch] = version.split('.').map(Number);
-  return SOURCE.replace('@END@', luaText(END_TEXT))
+  return SOURCE.replace('@WIDESTRUCT@', () => WIDE_STRUCT)
+    .replace('@END@', luaText(END_TEXT))
     .replace('@NIL@', luaText(NIL_TEXT))
     .replace('@FUEL@', FUEL_TEXT)
     .replace('@VERSION@', version)

@@ -15,7 +15,14 @@ import { Args } from '../resp/args.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import { type LibraryFunction, OUTCOME, type ScriptEngine, type ScriptFailure, type ScriptHost } from './engine.ts';
 import { bootstrapSource, END_TEXT, NIL_TEXT } from './lua-bootstrap.ts';
-import { EngineBrokenError, hookInto, instantiateLua, type LuaExports, MAX_STATIC_WORDS } from './lua-memory.ts';
+import {
+  EngineBrokenError,
+  giveStack,
+  hookInto,
+  instantiateLua,
+  type LuaExports,
+  MAX_STATIC_WORDS,
+} from './lua-memory.ts';
 import { EngineReply, writeEngineReply } from './lua-replies.ts';
 
 /** Instructions between two calls of the host: some seconds of computing. */
@@ -88,6 +95,8 @@ export class LuaEngine implements ScriptEngine {
     this.resultAt = this.lua.alloc(8);
     this.fuelAt = this.findFuel();
     hookInto(this.lua, this.onHook);
+    giveStack(this.lua);
+    this.refresh();
     this.boot();
   }
 
@@ -274,7 +283,7 @@ export class LuaEngine implements ScriptEngine {
       asked.ends[i - 1] = args.ends[i];
     }
     const allowed = this.parts.host.allows(asked);
-    if (allowed === null) this.answer.error('ERR Invalid command passed to redis.acl_check_cmd()');
+    if (allowed === null) this.answer.error('Invalid command passed to redis.acl_check_cmd()');
     else this.answer.integer(allowed ? 1 : 0);
   }
 

@@ -13,6 +13,7 @@ const FIRST_PAGES = 1024;
 const MOST_PAGES = 16_384;
 const WITH_MAXIMUM = 1;
 const GROW_PAGES = 256;
+const STACK_BYTES = 2 << 20;
 /** Static data of the module and the first state lie within so many words. */
 export const MAX_STATIC_WORDS = 1 << 18;
 
@@ -59,6 +60,13 @@ export interface LuaImports {
   setResp(version: number): void;
   /** Unix ms. */
   nowMs(): number;
+}
+
+/** The module brings 64 KiB of stack, which deep JSON overflows. Called outside of any run; stacks grow downwards. */
+export function giveStack(lua: LuaExports): void {
+  const lowest = lua.alloc(STACK_BYTES);
+  if (lowest === 0) throw new EngineBrokenError('script engine: no memory for its stack');
+  lua._emscripten_stack_restore((lowest + STACK_BYTES) & ~15);
 }
 
 /** A module that exports the function e.h (two int32, no result) which it imports: only such a function can stand in a table. */

@@ -7,6 +7,7 @@
  * Invariant 1: `EngineReply` fills its own buffer; the caller copies it into the engine's memory, for that may move when it grows.
  */
 import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { NIL_TEXT } from './lua-bootstrap.ts';
 
 const TAG = {
   null: 0,
@@ -168,8 +169,8 @@ export class EngineReply {
       case 61: {
         // = txt:…
         const length = decimal(from, start + 1, lineEnd);
-        this.head(TAG.verbatim, length);
-        this.room(4 + length);
+        this.head(TAG.verbatim, 3 + length);
+        this.room(3 + length);
         this.buf.writeInt32LE(3, this.pos);
         from.copy(this.buf, this.pos + 4, next, next + 3);
         from.copy(this.buf, this.pos + 7, next + 4, next + length);
@@ -228,10 +229,10 @@ export function writeEngineReply(from: Buffer, at: number, reply: ReplyWriter, s
       reply.simple(from.toString('latin1', start, end));
       return end;
     case TAG.error:
-      reply.error(errorLine(from.toString('latin1', start, end)));
+      writeError(from.toString('latin1', start, end), reply);
       return end;
     case TAG.scriptError:
-      reply.error(errorLine(from.toString('latin1', start + 4, end)));
+      writeError(from.toString('latin1', start + 4, end), reply);
       return end;
     case TAG.boolean:
       writeBoolean(from[start] !== 0, reply, scriptResp);
@@ -292,8 +293,9 @@ function writeBoolean(value: boolean, reply: ReplyWriter, scriptResp: number): v
   else reply.null();
 }
 
-/** An error that has no code gets one. */
-function errorLine(text: string): string {
+/** An error that has no code gets one; what Lua has and clients do not know (functions …) is nothing. */
+function writeError(text: string, reply: ReplyWriter): void {
+  if (text === NIL_TEXT) return reply.null();
   const bare = text.startsWith('-') ? text.slice(1) : text;
-  return bare === '' ? 'ERR ' : bare;
+  reply.error(bare === '' ? 'ERR ' : bare);
 }

@@ -124,6 +124,12 @@ export class ScriptRuntime {
     return this.functions.get(name.toLowerCase());
   }
 
+  /** Code of the library that has a function. */
+  codeOf(name: string): Buffer | undefined {
+    const library = this.functions.get(name.toLowerCase())?.library;
+    return library === undefined ? undefined : this.libraries.get(library)?.code;
+  }
+
   /** Functions of a library, in the order of their registration. */
   functionsOf(library: string): readonly LibraryFunction[] {
     return this.libraries.get(library)?.functions ?? [];

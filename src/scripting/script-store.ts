@@ -193,6 +193,11 @@ export class ScriptStore {
     return [...this.libraries.values()];
   }
 
+  /** Bytes that scripts and libraries take in memory that all threads share. */
+  get storedBytes(): number {
+    return this.at;
+  }
+
   /** Bytes of all sources. */
   sourceBytes(): number {
     let bytes = 0;
