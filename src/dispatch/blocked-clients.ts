@@ -62,6 +62,9 @@ export interface BlockedAnswers {
   finish(session: Session, row: CommandRow, start: number): void;
 }
 
+/** A waiting that ended without a unit. */
+const NO_UNIT: Pick<Served, 'shards' | 'wrote' | 'ranMs'> = { shards: [], wrote: false, ranMs: 0 };
+
 const nothing = (reply: ReplyWriter): void => reply.nullArray();
 
 export class BlockedClients {
@@ -225,7 +228,7 @@ export class BlockedClients {
     this.scheduledMs = NEVER_MS;
     for (let due = this.deadlines.first; due !== undefined && due.deadlineMs <= now; due = this.deadlines.first) {
       this.deadlines.remove(due);
-      if (this.claim(due)) this.answer(due, due.timedOut, [], false);
+      if (this.claim(due)) this.answer(due, due.timedOut, NO_UNIT);
     }
     this.reschedule();
   }
@@ -242,7 +245,7 @@ export class BlockedClients {
 
   private endSafe(): void {
     for (const command of this.asking) {
-      if (command.awaited!.areSafe() && this.claim(command)) this.answer(command, command.timedOut, [], false);
+      if (command.awaited!.areSafe() && this.claim(command)) this.answer(command, command.timedOut, NO_UNIT);
     }
   }
 
@@ -296,7 +299,17 @@ export class BlockedClients {
     const kind = withError ? SERVED_KIND.error : SERVED_KIND.timeout;
     const worker = clients.workerOf(record);
     const reply = Buffer.alloc(0);
-    this.outgoing.push({ worker, sessionId: id, ticket, kind, droppedShard: -1, wrote: false, shards: [], reply });
+    this.outgoing.push({
+      worker,
+      sessionId: id,
+      ticket,
+      kind,
+      droppedShard: -1,
+      wrote: false,
+      ranMs: 0,
+      shards: [],
+      reply,
+    });
     return true;
   }
 
@@ -308,17 +321,16 @@ export class BlockedClients {
     }
     command.requests = command.requests.filter(({ shard }) => shard !== served.droppedShard);
     const { reply } = served;
-    if (served.kind === SERVED_KIND.timeout) this.answer(command, command.timedOut, [], false);
-    else if (served.kind === SERVED_KIND.error) this.answer(command, (to) => to.error(UNBLOCKED), [], false);
-    else this.answer(command, (to) => to.raw(reply, 0, reply.length), served.shards, served.wrote);
+    if (served.kind === SERVED_KIND.timeout) this.answer(command, command.timedOut, NO_UNIT);
+    else if (served.kind === SERVED_KIND.error) this.answer(command, (to) => to.error(UNBLOCKED), NO_UNIT);
+    else this.answer(command, (to) => to.raw(reply, 0, reply.length), served);
   }
 
-  /** Answers a command that waits no more. `shards`, `wrote`: what the reply shows (R13). */
+  /** Answers a command that waits no more. `served`: the unit that its reply shows (R13), and how long that took. */
   private answer(
     command: BlockedCommand,
     write: (reply: ReplyWriter) => void,
-    shards: readonly number[],
-    wrote: boolean,
+    { shards, wrote, ranMs }: Pick<Served, 'shards' | 'wrote' | 'ranMs'>,
   ): void {
     const { session, row, args } = command;
     const { executor, reply, timing, finish } = this.answers!;
@@ -334,7 +346,7 @@ export class BlockedClients {
     const kept = reply.resp;
     reply.resp = session.resp;
     write(reply);
-    timing.endWaited(row, args, timing.now(), session);
+    timing.endWaited(row, args, timing.now() - ranMs, session);
     finish(session, row, start);
     const bytes = Buffer.from(reply.buf.subarray(start, reply.pos));
     reply.rewind(start);

@@ -49,6 +49,7 @@ export class ReadyWaiters {
   private readonly queues: readonly WaiterQueues[];
   private readonly clients: ClientRecords;
   private readonly outgoing: Served[];
+  private readonly steadyMs: () => number;
   private readonly shards: number;
   /** Entries to serve, with their shards; those before `head` have been. */
   private readonly readyShards: number[] = [];
@@ -79,12 +80,14 @@ export class ReadyWaiters {
     clients: ClientRecords;
     /** Takes what clients are to be told. */
     outgoing: Served[];
+    steadyMs: () => number;
   }) {
     this.executor = parts.executor;
     this.unit = parts.executor.unit;
     this.queues = parts.queues;
     this.clients = parts.clients;
     this.outgoing = parts.outgoing;
+    this.steadyMs = parts.steadyMs;
     this.shards = parts.queues.length;
     this.latched = new Uint8Array(this.shards);
     this.needed = new Uint8Array(this.shards);
@@ -201,7 +204,9 @@ export class ReadyWaiters {
       queues.unlink(waiter);
       return SKIPPED;
     }
+    const began = this.steadyMs();
     this.run(row);
+    const ranMs = this.steadyMs() - began;
     const own = Array.from(unit.held.subarray(0, unit.heldCount));
     this.outgoing.push({
       worker: who.worker,
@@ -210,6 +215,7 @@ export class ReadyWaiters {
       kind: SERVED_KIND.reply,
       droppedShard: shard,
       wrote: row.isWrite,
+      ranMs,
       shards: own,
       reply: Buffer.from(reply.buf.subarray(0, reply.pos)),
     });

@@ -3,7 +3,7 @@
  *
  *   FORWARD   u32 request | u32 row | u32 db | u32 flags (bits 0..1 RESP version, bit 2 no-touch, bit 3 tracked reads) | u32 argc | i32 client record | u32 lengths[argc] | bytes
  *   REPLY     u32 request | u32 count, bit 31: the command changed something | u32 shards[count] | reply bytes as they go to the client
- *   SERVED    f64 session id | i32 ticket | u32 kind | i32 shard whose request was dropped, -1: none | u32 count, bit 31 as above | u32 shards[count] | reply bytes
+ *   SERVED    f64 session id | i32 ticket | u32 kind | i32 shard whose request was dropped, -1: none | u32 count, bit 31 as above | f64 ms that the command ran | u32 shards[count] | reply bytes
  *
  * A SERVED ends the waiting of a client (R10): its claim word was taken by whoever sends this. `kind` says how, see SERVED_KIND.
  *
@@ -19,7 +19,7 @@ export const SERVED_KIND = { reply: 0, timeout: 1, error: 2 } as const;
 
 const FORWARD_HEADER_BYTES = 24;
 const REPLY_HEADER_BYTES = 8;
-const SERVED_HEADER_BYTES = 24;
+const SERVED_HEADER_BYTES = 32;
 const NO_TOUCH = 4;
 const TRACKS = 8;
 const WROTE = 1 << 31;
@@ -149,6 +149,8 @@ export interface Served {
   /** The shard whose request was dropped by the one who served, -1: none. */
   droppedShard: number;
   wrote: boolean;
+  /** How long the command ran when it was served. */
+  ranMs: number;
   shards: readonly number[];
   reply: Buffer;
 }
@@ -161,6 +163,7 @@ export function encodeServed(served: Served): Buffer {
   out.writeUInt32LE(served.kind, 12);
   out.writeInt32LE(served.droppedShard, 16);
   out.writeUInt32LE((served.wrote ? shards.length | WROTE : shards.length) >>> 0, 20);
+  out.writeDoubleLE(served.ranMs, 24);
   for (let i = 0; i < shards.length; i++) out.writeUInt32LE(shards[i], SERVED_HEADER_BYTES + i * 4);
   reply.copy(out, SERVED_HEADER_BYTES + shards.length * 4);
   return out;
@@ -178,6 +181,7 @@ export function decodeServed(worker: number, buf: Buffer, start: number, end: nu
     kind: buf.readUInt32LE(start + 12),
     droppedShard: buf.readInt32LE(start + 16),
     wrote: (counted & WROTE) !== 0,
+    ranMs: buf.readDoubleLE(start + 24),
     shards,
     reply: Buffer.from(buf.subarray(start + SERVED_HEADER_BYTES + count * 4, end)),
   };

@@ -139,7 +139,9 @@ class WorkerThread implements ConnectionThread {
       schedule: (atMs) => this.scheduleBlocked(atMs),
     });
     const { executor, blocked } = this;
-    const ready = new ReadyWaiters({ executor, queues, clients: this.records, outgoing: blocked.outgoing });
+    const ready = new ReadyWaiters({
+      ...{ executor, queues, clients: this.records, outgoing: blocked.outgoing, steadyMs: systemClock.steadyMs },
+    });
     unit.listeners = new UnitListeners(interests, this.pushes, ready);
     this.server = this.makeContext(counters, journals);
     this.timing = new CommandTiming(COMMANDS.rows, this.server, systemClock.steadyMs);

@@ -239,7 +239,9 @@ export class InProcess {
       nowMs: () => this.nowMs,
       schedule() {},
     }));
-    const ready = new ReadyWaiters({ executor: this.executor, queues, clients, outgoing: blocked.outgoing });
+    const { executor } = this;
+    const { outgoing } = blocked;
+    const ready = new ReadyWaiters({ executor, queues, clients, outgoing, steadyMs: () => this.steadyMs() });
     unit.listeners = new UnitListeners(interests, pushes, ready);
     const scripting = new ScriptRuntime(new ScriptStore(createScriptStore(2 ** 20)), (): ScriptEngine => {
       const engine: ScriptEngine = new LuaEngine({

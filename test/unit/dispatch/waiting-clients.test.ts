@@ -189,6 +189,25 @@ test('a timeout is answered when its time has come, not before', () => {
   one.send(one.connect(), 'DEL', rig.keyOf(0));
 });
 
+test('the time of a served command is that of the unit that served it, on whatever thread', () => {
+  const [one, two] = start();
+  let now = 0;
+  const client = waiting(two, 'BLPOP', rig.keyOf(0), 0);
+  const timed = waiting(two, 'BLPOP', rig.keyOf(1), 1);
+  // each look at the clock finds it 20 ms later; the default threshold is 10
+  rig.steadyMs = () => (now += 20);
+  one.send(one.connect(), 'RPUSH', rig.keyOf(0), 'a');
+  expect(answerOf(client)).toBe(bulks(rig.keyOf(0), 'a'));
+  rig.steadyMs = () => now;
+  rig.nowMs += 1000;
+  two.server.blocked.expire();
+  expect(timed.replies).toEqual(['*-1\r\n']);
+  const log = one.send(one.connect(), 'SLOWLOG', 'GET', -1)!;
+  // the unit's 20 ms, and those of the look at the clock when the reply is counted
+  expect(log.match(/:(\d+)\r\n\*3\r\n\$5\r\nBLPOP/g)).toHaveLength(1);
+  expect(log).toMatch(/:40000\r\n\*3\r\n\$5\r\nBLPOP/);
+});
+
 test('CLIENT UNBLOCK from another worker, in both ways; once only', () => {
   const [one, two] = start();
   const clients = [waiting(two, 'BLPOP', rig.keyOf(0), 0), waiting(two, 'BLMOVE', 'a', 'b', 'LEFT', 'LEFT', 0)];

@@ -192,7 +192,9 @@ export class RigWorker {
       nowMs: () => rig.nowMs,
       schedule() {},
     });
-    const ready = new ReadyWaiters({ executor: this.executor, queues, clients, outgoing: blocked.outgoing });
+    const { executor } = this;
+    const { outgoing } = blocked;
+    const ready = new ReadyWaiters({ executor, queues, clients, outgoing, steadyMs: () => rig.steadyMs() });
     unit.listeners = new UnitListeners(interests, pushes, ready);
     const scripting = new ScriptRuntime(
       new ScriptStore(rig.scripts),
