@@ -310,6 +310,12 @@ export class Arena {
     if (this.ctl[CTL_CAPTURE] !== 0) this.tellChange(handle);
   }
 
+  /** As willChange, where only `bytes` bytes behind the first `offset` change: of a long block a sink may keep as little as that. */
+  willChangePart(handle: number, offset: number, bytes: number): void {
+    this.mutations++;
+    if (this.ctl[CTL_CAPTURE] !== 0) this.tellPart(handle, offset, bytes);
+  }
+
   /** Starts a capture: from now on every thread tells its captureSink what happens, until as many endCapture. */
   beginCapture(): void {
     this.ctl[CTL_CAPTURE]++;
@@ -368,6 +374,11 @@ export class Arena {
 
   private tellChange(handle: number): void {
     this.sink().changing(handle, this.buf[handle >>> 26], (handle & OFFSET_MASK) << 4, this.blockBytes(handle));
+  }
+
+  private tellPart(handle: number, offset: number, bytes: number): void {
+    const start = (handle & OFFSET_MASK) << 4;
+    this.sink().changingPart(handle, this.buf[handle >>> 26], start, this.blockBytes(handle), offset, bytes);
   }
 
   private openSlab(sizeClass: number, bytes: number): number {

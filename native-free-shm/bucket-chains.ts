@@ -43,6 +43,11 @@ export class BucketChains {
     this.homeWord = word;
   }
 
+  /** The bucket at word `at` of the segment, in this block, is about to change: of a page only that. */
+  private bucketChanges(block: number, at: number): void {
+    this.arena.willChangePart(block, (at - ((block & OFFSET_MASK) << 2)) << 2, BUCKET_BYTES);
+  }
+
   /** Makes a bucket empty without reading it. */
   clear(page: number, word: number): void {
     const words = this.segments[page >>> 26];
@@ -60,7 +65,7 @@ export class BucketChains {
       at = (block & OFFSET_MASK) << 2;
       words = this.segments[block >>> 26];
     }
-    this.arena.willChange(block);
+    this.bucketChanges(block, at);
     const used = this.slotsUsed(words, at);
     if (used < SLOTS) {
       this.put(words, at, used, tagOf(hash), entry);
@@ -81,7 +86,7 @@ export class BucketChains {
       const words = this.segments[block >>> 26];
       const slot = this.slotOf(words, at, oldEntry);
       if (slot >= 0) {
-        this.arena.willChange(block);
+        this.bucketChanges(block, at);
         words[at + HANDLES + slot] = newEntry;
         return;
       }
@@ -117,8 +122,8 @@ export class BucketChains {
       lastWords = this.segments[last >>> 26];
     }
     const lastSlot = this.slotsUsed(lastWords, lastAt) - 1;
-    this.arena.willChange(block);
-    this.arena.willChange(last);
+    this.bucketChanges(block, at);
+    this.bucketChanges(last, lastAt);
     this.put(words, at, slot, this.tagAt(lastWords, lastAt, lastSlot), lastWords[lastAt + HANDLES + lastSlot]);
     this.put(lastWords, lastAt, lastSlot, 0, 0);
     if (lastSlot > 0 || last === this.home) return 0;
@@ -136,7 +141,7 @@ export class BucketChains {
         beforeAt = (before & OFFSET_MASK) << 2;
       }
     }
-    this.arena.willChange(before);
+    this.bucketChanges(before, beforeAt);
     this.segments[before >>> 26][beforeAt + NEXT] = 0;
     this.arena.release(last);
   }
@@ -253,7 +258,7 @@ export class BucketChains {
       const words = this.segments[block >>> 26];
       const at = ((block & OFFSET_MASK) << 2) + word;
       const until = Math.min(from + SLOTS, to);
-      this.arena.willChange(block);
+      this.bucketChanges(block, at);
       this.clear(block, word);
       for (let slot = 0; from < until; slot++, from++) {
         const entry = this.entries[from];

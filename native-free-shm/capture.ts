@@ -12,6 +12,8 @@ export interface CaptureSink {
   allocated(handle: number): void;
   /** Bytes `start … start + bytes` of `buf` are the block's content and may change from now on; may be told repeatedly. */
   changing(handle: number, buf: Buffer, start: number, bytes: number): void;
+  /** As `changing`, but of the block's content only `partBytes` behind its first `offset` may change. */
+  changingPart(handle: number, buf: Buffer, start: number, bytes: number, offset: number, partBytes: number): void;
   /** The block is to be released. True: the sink keeps it and will call Arena.releaseHeld; false: it is released now. */
   releasing(handle: number, buf: Buffer, start: number, bytes: number): boolean;
 }

@@ -237,7 +237,9 @@ export class DeadlineHeap {
   /** Writes the node at `position`, to which the registers point, and the entry's back word. */
   private put(position: number, deadline: number, entry: number): void {
     const arena = this.arena;
-    arena.willChange(this.page);
+    const start = (this.page & OFFSET_MASK) << 4;
+    arena.willChangePart(this.page, this.deadlineAt * 8 - start, 8);
+    arena.willChangePart(this.page, this.handleAt * 4 - start, 4);
     this.deadlines[this.deadlineAt] = deadline;
     this.handles[this.handleAt] = entry;
     arena.willChange(entry);

@@ -156,6 +156,10 @@ export class OldBlocks implements CaptureSink {
     this.tell();
   }
 
+  changingPart(handle: number, buf: Buffer, start: number, bytes: number): void {
+    this.changing(handle, buf, start, bytes);
+  }
+
   releasing(handle: number, _buf: Buffer, _start: number, bytes: number): boolean {
     const note = this.noteOf(handle);
     if (note === 0) {

@@ -42,9 +42,11 @@ const ONE_BLOCK_NOT_UNDONE: Plant[] = [
   SLOW,
   {
     file: 'native-free-shm/undo-log.ts',
-    text: 'if ((this.states[block] & OLD) !== 0) this.restore(block);',
-    replacement: `const spared = this.states.findIndex((state) => (state & OLD) !== 0);
-      if ((this.states[block] & OLD) !== 0 && block !== spared) this.restore(block);`,
+    text: 'if ((states[note] & OLD) !== 0) this.restore(note);',
+    replacement: `{
+      const spared = states.findIndex((state) => (state & OLD) !== 0);
+      if ((states[note] & OLD) !== 0 && note !== spared) this.restore(note);
+    }`,
   },
 ];
 

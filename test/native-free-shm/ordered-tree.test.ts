@@ -220,6 +220,7 @@ describe('ordered tree', () => {
     f.arena.captureSink = {
       allocated: (handle) => void announced.add(handle),
       changing: (handle) => void announced.add(handle),
+      changingPart: (handle) => void announced.add(handle),
       releasing: (handle) => {
         images.delete(handle);
         return false;

@@ -36,10 +36,21 @@ class Blocks {
     this.arena.buf[handle >>> 26].fill(content, start, start + this.arena.blockBytes(handle));
   }
 
+  /** Some bytes of it, perhaps over the edges of lines. */
+  private changePart(handle: number, where: number, content: number): void {
+    const bytes = this.arena.blockBytes(handle);
+    const offset = (where * 7919) % bytes;
+    const length = Math.min(1 + (content % 150), bytes - offset);
+    this.arena.willChangePart(handle, offset, length);
+    const start = ((handle & 0x3ffffff) << 4) + offset;
+    this.arena.buf[handle >>> 26].fill(content, start, start + length);
+  }
+
   run([what, where, content]: readonly number[]): void {
     if (what < 3 || this.live.length === 0) return this.allocate(SIZES[where % SIZES.length], content);
     const at = where % this.live.length;
-    if (what < 7) {
+    if (what < 5) this.changePart(this.live[at], where, content);
+    else if (what < 7) {
       this.arena.willChange(this.live[at]);
       this.fill(this.live[at], content);
     } else this.arena.release(this.live.splice(at, 1)[0]);
@@ -86,7 +97,7 @@ test('thousands of blocks of one unit', () => {
   for (let i = 0; i < 20_000; i++) blocks.allocate(16, i & 255);
   const before = picture(blocks.memory, blocks.arena);
   log.begin();
-  for (let i = 0; i < 20_000; i++) blocks.run([5, i, 7]);
+  for (let i = 0; i < 20_000; i++) blocks.run([6, i, 7]);
   for (let i = 0; i < 5_000; i++) blocks.run([9, i * 3, 0]);
   for (let i = 0; i < 5_000; i++) blocks.run([0, 0, 9]);
   log.undo();
