@@ -110,8 +110,10 @@ export class DeadlockHunt {
       this.result.replies += replies.length;
       return replies.map(decodeReply);
     } catch (error) {
-      if (!String(error).includes('no answer')) throw error;
-      throw new Error(`${String(error)}\n${await describeStall(this.server)}`);
+      const isStall = String(error).includes('no answer');
+      throw new Error(
+        `${String(error)}\n${isStall ? await describeStall(this.server) : this.server.log().slice(-3000)}`,
+      );
     }
   }
 
