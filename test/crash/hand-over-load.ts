@@ -131,6 +131,10 @@ function isRefused(reply: Reply | undefined): boolean {
   return reply instanceof ReplyError && /shutting down|EXECABORT/.test(reply.message);
 }
 
+function textOf(reply: Reply): string {
+  return reply instanceof ReplyError ? reply.message : String(reply);
+}
+
 async function untilLost(client: RespClient, run: () => Promise<void>): Promise<void> {
   try {
     await run();
@@ -162,7 +166,7 @@ async function takeForEver(
     }
     const reply = decodeReply(bytes);
     if (isRefused(reply)) return;
-    if (!Array.isArray(reply)) throw new Error(`${command.join(' ')} answered ${String(reply)}`);
+    if (!Array.isArray(reply)) throw new Error(`${command.join(' ')} answered ${textOf(reply)}`);
     for (const element of reply.slice(1).flat()) onTaken(String(element));
   }
 }
