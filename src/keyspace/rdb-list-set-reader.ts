@@ -64,7 +64,12 @@ function pushZiplist(ks: Keyspace, from: RdbReader, room: Room): void {
 function readNode(ks: Keyspace, from: RdbReader, room: Room): void {
   const { lists } = ks.values;
   const kind = from.length();
-  if (kind === PLAIN_NODE) return pushString(ks, from, room);
+  if (kind === PLAIN_NODE) {
+    pushString(ks, from, room);
+    // only what is long stands alone
+    if (from.sStart === from.sEnd) throw new DamagedRdbError('a list node of no bytes');
+    return;
+  }
   if (kind !== PACKED_NODE) throw new DamagedRdbError(`a list node of kind ${kind}`);
   from.string();
   const { sBuf, sStart, sEnd } = from;
