@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The entry that stands in redis-server's place. Looks at the runtime first, so that an old Node gets one clear line. */
-import { enableCompileCache } from 'node:module';
+// as a whole: where an old Node lacks a name, an import by name would end with a stack instead of the line below
+import nodeModule from 'node:module';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (!((major === 24 && minor >= 21) || (major === 26 && minor >= 6) || major > 26)) {
@@ -29,6 +30,6 @@ if (
 }
 const { favourInlining } = await import('./env/compiler.ts');
 favourInlining();
-if (process.env['NODE_DISABLE_COMPILE_CACHE'] === undefined) enableCompileCache();
+if (process.env['NODE_DISABLE_COMPILE_CACHE'] === undefined) nodeModule.enableCompileCache();
 const { startServer } = await import('../workers/acceptor.ts');
 await startServer(process.argv.slice(2));

@@ -4,7 +4,8 @@ import type { Unit } from '../dispatch/unit.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
-import { isStringOrAbsent, placeArgument } from './string-value.ts';
+import { longArgument } from './integer-arguments.ts';
+import { isStringOrAbsent } from './string-value.ts';
 
 const BAD_BIT = 'ERR The bit argument must be 1 or 0.';
 
@@ -24,9 +25,9 @@ function fromStart(place: number, total: number): number {
 export function bitcount(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (args.count === 3 || args.count > 5) return reply.error(ERR.SYNTAX);
   const ranged = args.count > 3;
-  const from = ranged ? placeArgument(args, 2, reply) : 0;
+  const from = ranged ? longArgument(args, 2, reply) : 0;
   if (Number.isNaN(from)) return;
-  const to = ranged ? placeArgument(args, 3, reply) : -1;
+  const to = ranged ? longArgument(args, 3, reply) : -1;
   if (Number.isNaN(to)) return;
   const unitBits = args.count === 5 ? unitArgument(args, 4, reply) : 8;
   if (unitBits === 0) return;
@@ -43,16 +44,16 @@ export function bitcount(unit: Unit, args: Args, reply: ReplyWriter): void {
 }
 
 export function bitpos(unit: Unit, args: Args, reply: ReplyWriter): void {
-  const bit = placeArgument(args, 2, reply);
+  const bit = longArgument(args, 2, reply);
   if (Number.isNaN(bit)) return;
   if (bit !== 0 && bit !== 1) return reply.error(BAD_BIT);
   if (args.count > 6) return reply.error(ERR.SYNTAX);
-  const from = args.count > 3 ? placeArgument(args, 3, reply) : 0;
+  const from = args.count > 3 ? longArgument(args, 3, reply) : 0;
   if (Number.isNaN(from)) return;
   const unitBits = args.count === 6 ? unitArgument(args, 5, reply) : 8;
   if (unitBits === 0) return;
   const hasEnd = args.count > 4;
-  const to = hasEnd ? placeArgument(args, 4, reply) : -1;
+  const to = hasEnd ? longArgument(args, 4, reply) : -1;
   if (Number.isNaN(to)) return;
   const h = unit.findRead(1);
   const ks = unit.ks;

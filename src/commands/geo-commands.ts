@@ -10,7 +10,7 @@ import {
   storingKeys,
 } from './geo-find.ts';
 import type { CommandDocArgument, CommandSpec, DataHandler, FlagName, KeySpec } from './spec.ts';
-import { keyArgument, oneKey, oneOf, optionalToken, token } from './spec-parts.ts';
+import { familyRow, keyArgument, oneKey, oneOf, optionalToken, token } from './spec-parts.ts';
 
 const KEY = keyArgument();
 const MEMBER: CommandDocArgument = { name: 'member', type: 'string' };
@@ -28,20 +28,8 @@ function block(name: string, args: CommandDocArgument[]): CommandDocArgument {
 
 const UNIT = oneOf('unit', token('M'), token('KM'), token('FT'), token('MI'));
 
-function row(
-  name: string,
-  arity: number,
-  flags: FlagName[],
-  keys: KeySpec[],
-  since: string,
-  summary: string,
-  complexity: string,
-  args: CommandDocArgument[],
-  run: DataHandler,
-): CommandSpec {
-  const acl = ['geo'];
-  return { name, arity, flags, keys, acl, since, group: 'geo', summary, complexity, arguments: args, run };
-}
+/** What all rows of the family have. */
+const row = familyRow('geo', 'geo');
 
 const READ_KEY = oneKey(1, 'RO', 'access');
 const READS: FlagName[] = ['readonly'];

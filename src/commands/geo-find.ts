@@ -10,7 +10,7 @@ import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
 import { distanceText, memberPlace, replyCoordinates } from './geo.ts';
 import { boxArgument, placeArgument, radiusArgument } from './geo-arguments.ts';
-import { longArgument } from './sorted-set-arguments.ts';
+import { longArgument } from './integer-arguments.ts';
 import { storeCollected } from './sorted-set-store.ts';
 import { typedRead } from './typed-entry.ts';
 

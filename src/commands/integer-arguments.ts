@@ -30,6 +30,23 @@ export function rangeArgument(
   return Number.NaN;
 }
 
+/**
+ * An int64, beyond ±2^53 only near its value: as a place it then lies far outside of anything. NaN after an error reply.
+ */
+export function longArgument(
+  args: Args,
+  index: number,
+  reply: ReplyWriter,
+  errorText: string = ERR.NOT_INTEGER,
+): number {
+  const value = parseInteger(args.buf, args.starts[index], args.ends[index]);
+  if (!Number.isNaN(value)) return value;
+  const big = parseInt64(args.buf, args.starts[index], args.ends[index]);
+  if (big !== null) return Number(big);
+  reply.error(errorText);
+  return Number.NaN;
+}
+
 /** The index of a database, or NaN after an error reply. */
 export function databaseArgument(args: Args, index: number, databases: number, reply: ReplyWriter): number {
   const db = int32Argument(args, index, reply);

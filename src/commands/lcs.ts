@@ -5,7 +5,7 @@ import { TYPE_STRING } from '../keyspace/entry.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
-import { placeArgument } from './string-value.ts';
+import { longArgument } from './integer-arguments.ts';
 
 const NOT_STRINGS = 'ERR The specified keys must contain string values';
 const LEN_AND_IDX = 'ERR If you want both the length and indexes, please just use IDX.';
@@ -28,7 +28,7 @@ function readOptions(args: Args, reply: ReplyWriter): boolean {
     } else if (args.equalsIgnoreCase(i, 'withmatchlen')) {
       options.withMatchLength = true;
     } else if (args.equalsIgnoreCase(i, 'minmatchlen') && i + 1 < args.count) {
-      options.minMatchBytes = placeArgument(args, ++i, reply);
+      options.minMatchBytes = longArgument(args, ++i, reply);
       if (Number.isNaN(options.minMatchBytes)) return false;
     } else {
       reply.error(ERR.SYNTAX);

@@ -3,8 +3,8 @@ import { lmove, rpoplpush } from './list-move.ts';
 import { linsert, lpush, lpushx, lset, rpush, rpushx } from './list-push.ts';
 import { lindex, llen, lpos, lrange } from './list-read.ts';
 import { lmpop, lpop, lrem, ltrim, rpop } from './list-remove.ts';
-import type { CommandDocArgument, CommandSpec, DataHandler, FlagName, KeySpec } from './spec.ts';
-import { keyArgument, oneKey, oneOf, token } from './spec-parts.ts';
+import type { CommandDocArgument, CommandSpec, DataHandler, KeySpec } from './spec.ts';
+import { familyRow, keyArgument, oneKey, oneOf, token } from './spec-parts.ts';
 
 const KEY = keyArgument();
 const ELEMENT: CommandDocArgument = { name: 'element', type: 'string' };
@@ -18,20 +18,8 @@ const WHERETO = oneOf('whereto', token('LEFT'), token('RIGHT'));
 const PER_ELEMENT = 'O(1) for each element named';
 const TO_THE_ELEMENT = 'O(N) for the N elements up to it; O(1) at the ends';
 
-function row(
-  name: string,
-  arity: number,
-  flags: FlagName[],
-  keys: KeySpec[],
-  since: string,
-  summary: string,
-  complexity: string,
-  args: CommandDocArgument[],
-  run: DataHandler,
-): CommandSpec {
-  const acl = ['list'];
-  return { name, arity, flags, keys, acl, since, group: 'list', summary, complexity, arguments: args, run };
-}
+/** What all rows of the family have. */
+const row = familyRow('list', 'list');
 
 function pusher(name: string, since: string, summary: string, onlyPresent: boolean, run: DataHandler): CommandSpec {
   return {

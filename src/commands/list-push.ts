@@ -5,8 +5,8 @@ import { LIST_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
+import { longArgument } from './integer-arguments.ts';
 import { pushEvent } from './list-end.ts';
-import { placeArgument } from './string-value.ts';
 import { typedWrite } from './typed-entry.ts';
 
 const INDEX_OUT_OF_RANGE = 'ERR index out of range';
@@ -116,7 +116,7 @@ export function lset(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (!typedWrite(unit, 1, TYPE_LIST, reply)) return;
   const h = unit.entry;
   if (h === 0) return reply.error(ERR.NO_SUCH_KEY);
-  const index = placeArgument(args, 2, reply);
+  const index = longArgument(args, 2, reply);
   if (Number.isNaN(index)) return;
   const { ks } = unit;
   const { lists } = ks.values;

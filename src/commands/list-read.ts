@@ -7,8 +7,8 @@ import type { Args } from '../resp/args.ts';
 import { parseInt64 } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
+import { longArgument } from './integer-arguments.ts';
 import { atLeastArgument } from './sorted-set-arguments.ts';
-import { placeArgument } from './string-value.ts';
 import { typedRead } from './typed-entry.ts';
 
 const RANK_ZERO =
@@ -31,7 +31,7 @@ export function lindex(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (!typedRead(unit, 1, TYPE_LIST, reply)) return;
   const { ks, entry } = unit;
   if (entry === 0) return reply.null();
-  const index = placeArgument(args, 2, reply);
+  const index = longArgument(args, 2, reply);
   if (Number.isNaN(index)) return;
   const { lists } = ks.values;
   lists.open(ks.structure(entry), ks.encodingOf(entry));
@@ -41,9 +41,9 @@ export function lindex(unit: Unit, args: Args, reply: ReplyWriter): void {
 }
 
 export function lrange(unit: Unit, args: Args, reply: ReplyWriter): void {
-  const from = placeArgument(args, 2, reply);
+  const from = longArgument(args, 2, reply);
   if (Number.isNaN(from)) return;
-  const to = placeArgument(args, 3, reply);
+  const to = longArgument(args, 3, reply);
   if (Number.isNaN(to) || !typedRead(unit, 1, TYPE_LIST, reply)) return;
   const { ks, entry } = unit;
   if (entry === 0) return reply.emptyArray();

@@ -5,10 +5,10 @@ import { GENERIC_EVENT, LIST_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
+import { longArgument } from './integer-arguments.ts';
 import { popEvent, settleRemoval, tailArgument } from './list-end.ts';
 import { replyElement } from './list-read.ts';
 import { atLeastArgument } from './sorted-set-arguments.ts';
-import { placeArgument } from './string-value.ts';
 import { typedWrite } from './typed-entry.ts';
 
 /**
@@ -132,7 +132,7 @@ export function lmpop(unit: Unit, args: Args, reply: ReplyWriter): void {
 }
 
 export function lrem(unit: Unit, args: Args, reply: ReplyWriter): void {
-  const count = placeArgument(args, 2, reply);
+  const count = longArgument(args, 2, reply);
   if (Number.isNaN(count) || !typedWrite(unit, 1, TYPE_LIST, reply)) return;
   const { ks, entry } = unit;
   if (entry === 0) return reply.integer(0);
@@ -170,9 +170,9 @@ function removeBackwards(unit: Unit, args: Args, wanted: number): number {
 }
 
 export function ltrim(unit: Unit, args: Args, reply: ReplyWriter): void {
-  const from = placeArgument(args, 2, reply);
+  const from = longArgument(args, 2, reply);
   if (Number.isNaN(from)) return;
-  const to = placeArgument(args, 3, reply);
+  const to = longArgument(args, 3, reply);
   if (Number.isNaN(to) || !typedWrite(unit, 1, TYPE_LIST, reply)) return;
   const { ks, entry } = unit;
   if (entry === 0) return reply.ok();

@@ -3,8 +3,8 @@ import { sdiff, sdiffstore, sinter, sintercard, sinterstore, sunion, sunionstore
 import { spop, srandmember } from './set-random.ts';
 import { scard, sismember, smembers, smismember, sscan } from './set-read.ts';
 import { sadd, smove, srem } from './set-write.ts';
-import type { CommandDocArgument, CommandSpec, DataHandler, FlagName, KeySpec } from './spec.ts';
-import { keyArgument, keysFrom, NONDETERMINISTIC, oneKey } from './spec-parts.ts';
+import type { CommandDocArgument, CommandSpec, DataHandler, KeySpec } from './spec.ts';
+import { familyRow, keyArgument, keysFrom, NONDETERMINISTIC, oneKey } from './spec-parts.ts';
 
 const KEY = keyArgument();
 const KEYS: CommandDocArgument = { ...KEY, multiple: true };
@@ -18,20 +18,7 @@ const ALL_MEMBERS = 'O(N) for N members in all sets together';
 const INTERSECTION = 'O(N*M) at worst: N members in the smallest set, M sets';
 
 /** What all rows of the family have. */
-function row(
-  name: string,
-  arity: number,
-  flags: FlagName[],
-  keys: KeySpec[],
-  since: string,
-  summary: string,
-  complexity: string,
-  args: CommandDocArgument[],
-  run: DataHandler,
-): CommandSpec {
-  const acl = ['set'];
-  return { name, arity, flags, keys, acl, since, group: 'set', summary, complexity, arguments: args, run };
-}
+const row = familyRow('set', 'set');
 
 const readKey: KeySpec[] = [oneKey(1, 'RO', 'access')];
 const lookAtKey: KeySpec[] = [oneKey(1, 'RO')];

@@ -6,10 +6,11 @@ import { GENERIC_EVENT, SET_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
+import { longArgument } from './integer-arguments.ts';
 import { drawRepeatedly } from './repeated-draws.ts';
 import { replyMembers } from './set-read.ts';
 import { settleRemoval } from './set-store.ts';
-import { atLeastArgument, longArgument } from './sorted-set-arguments.ts';
+import { atLeastArgument } from './sorted-set-arguments.ts';
 import { typedRead, typedWrite } from './typed-entry.ts';
 
 /** Members that one journal record of a SPOP removes at most. */

@@ -2,7 +2,7 @@
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
-import { longArgument } from './sorted-set-arguments.ts';
+import { longArgument } from './integer-arguments.ts';
 import { SHARD_CHOICE } from './spec.ts';
 
 const STAR = 42;

@@ -1,24 +1,8 @@
 /** Ranges and numbers in the arguments of commands on sorted sets, with Redis's checks; each answers its error itself. */
 import type { LexRange, ScoreRange } from '../datatypes/score-range.ts';
 import type { Args } from '../resp/args.ts';
-import { parseInt64, parseInteger } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { ERR } from './errors.ts';
-
-/** A 64-bit integer, beyond ±2^53 rounded; NaN after an error reply. */
-export function longArgument(
-  args: Args,
-  index: number,
-  reply: ReplyWriter,
-  errorText: string = ERR.NOT_INTEGER,
-): number {
-  const value = parseInteger(args.buf, args.starts[index], args.ends[index]);
-  if (!Number.isNaN(value)) return value;
-  const big = parseInt64(args.buf, args.starts[index], args.ends[index]);
-  if (big !== null) return Number(big);
-  reply.error(errorText);
-  return Number.NaN;
-}
+import { longArgument } from './integer-arguments.ts';
 
 /** As longArgument, at least `min`. */
 export function atLeastArgument(args: Args, index: number, min: number, reply: ReplyWriter, errorText: string): number {

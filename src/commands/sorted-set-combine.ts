@@ -9,7 +9,8 @@ import type { Args } from '../resp/args.ts';
 import { parseFloatStrict } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
-import { atLeastArgument, longArgument } from './sorted-set-arguments.ts';
+import { longArgument } from './integer-arguments.ts';
+import { atLeastArgument } from './sorted-set-arguments.ts';
 import { CombineInput, type ElementVisitor } from './sorted-set-inputs.ts';
 import { storeCollected } from './sorted-set-store.ts';
 

@@ -16,7 +16,7 @@ import { zcard, zcount, zlexcount, zmscore, zrank, zrevrank, zscore } from './so
 import { zrem, zremrangebylex, zremrangebyrank, zremrangebyscore } from './sorted-set-remove.ts';
 import { zscan } from './sorted-set-scan.ts';
 import type { CommandDocArgument, CommandSpec, DataHandler, FlagName, KeyFlag, KeySpec } from './spec.ts';
-import { keyArgument, NONDETERMINISTIC, oneKey, oneOf, optionalToken, token } from './spec-parts.ts';
+import { familyRow, keyArgument, NONDETERMINISTIC, oneKey, oneOf, optionalToken, token } from './spec-parts.ts';
 
 const KEY = keyArgument();
 const MEMBER = text('member');
@@ -49,20 +49,7 @@ function limit(since?: string): CommandDocArgument {
 }
 
 /** What all rows of the family have. */
-function row(
-  name: string,
-  arity: number,
-  flags: FlagName[],
-  keys: KeySpec[],
-  since: string,
-  summary: string,
-  complexity: string,
-  args: CommandDocArgument[],
-  run: DataHandler,
-): CommandSpec {
-  const acl = ['sortedset'];
-  return { name, arity, flags, keys, acl, since, group: 'sorted-set', summary, complexity, arguments: args, run };
-}
+const row = familyRow('sortedset', 'sorted-set');
 
 /** A row that reads one key. */
 function reader(

@@ -5,8 +5,8 @@ import { TYPE_SORTED_SET } from '../keyspace/entry.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
+import { longArgument } from './integer-arguments.ts';
 import { drawRepeatedly } from './repeated-draws.ts';
-import { longArgument } from './sorted-set-arguments.ts';
 import { typedRead } from './typed-entry.ts';
 
 /** Redis refuses counts whose double is no 64-bit integer. */

@@ -8,7 +8,8 @@ import { SORTED_SET_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
-import { longArgument, parseLexArguments, parseScoreArguments, RankRange } from './sorted-set-arguments.ts';
+import { longArgument } from './integer-arguments.ts';
+import { parseLexArguments, parseScoreArguments, RankRange } from './sorted-set-arguments.ts';
 import { storeCollected } from './sorted-set-store.ts';
 import { typedRead } from './typed-entry.ts';
 

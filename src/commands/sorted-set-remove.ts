@@ -5,7 +5,8 @@ import { TYPE_SORTED_SET } from '../keyspace/entry.ts';
 import { type KeyEvent, SORTED_SET_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { longArgument, parseLexArguments, parseScoreArguments, RankRange } from './sorted-set-arguments.ts';
+import { longArgument } from './integer-arguments.ts';
+import { parseLexArguments, parseScoreArguments, RankRange } from './sorted-set-arguments.ts';
 import { settleRemoval } from './sorted-set-store.ts';
 import { typedWrite } from './typed-entry.ts';
 

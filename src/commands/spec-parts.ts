@@ -1,5 +1,5 @@
 /** Short forms for the parts of command rows that come again and again. */
-import type { CommandDocArgument, KeyFlag, KeySpec } from './spec.ts';
+import type { CommandDocArgument, CommandGroup, CommandSpec, DataHandler, FlagName, KeyFlag, KeySpec } from './spec.ts';
 
 /** One key at argument `begin`. */
 export function oneKey(begin: number, ...flags: KeyFlag[]): KeySpec {
@@ -31,3 +31,21 @@ export function oneOf(name: string, ...choices: CommandDocArgument[]): CommandDo
 
 export const MULTI_SHARD_SUM = ['request_policy:multi_shard', 'response_policy:agg_sum'];
 export const NONDETERMINISTIC = ['nondeterministic_output'];
+
+/** Makes the rows of a family out of what differs between them. */
+export function familyRow(category: string, group: CommandGroup) {
+  return (
+    name: string,
+    arity: number,
+    flags: FlagName[],
+    keys: KeySpec[],
+    since: string,
+    summary: string,
+    complexity: string,
+    args: CommandDocArgument[],
+    run: DataHandler,
+  ): CommandSpec => {
+    const acl = [category];
+    return { name, arity, flags, keys, acl, since, group, summary, complexity, arguments: args, run };
+  };
+}

@@ -5,7 +5,7 @@ import { ID_FORM, ID_TEXT_BYTES, INTERVAL_END, StreamId } from '../datatypes/str
 import type { Streams } from '../datatypes/stream-value.ts';
 import type { EffectRecorder, Unit } from '../dispatch/unit.ts';
 import type { Args } from '../resp/args.ts';
-import { parseInt64, parseInteger } from '../resp/numbers.ts';
+import { parseInt64 } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
 
@@ -38,22 +38,7 @@ export function endArgument(args: Args, index: number, id: StreamId, isStart: bo
   return false;
 }
 
-/** A whole number of 64 bits, rounded beyond ±2^53; NaN after an error reply. */
-export function longArgument(
-  args: Args,
-  index: number,
-  reply: ReplyWriter,
-  errorText: string = ERR.NOT_INTEGER,
-): number {
-  const value = parseInteger(args.buf, args.starts[index], args.ends[index]);
-  if (!Number.isNaN(value)) return value;
-  const big = parseInt64(args.buf, args.starts[index], args.ends[index]);
-  if (big !== null) return Number(big);
-  reply.error(errorText);
-  return Number.NaN;
-}
-
-/** The same, exactly; null after an error reply. */
+/** A whole number of 64 bits, exactly; null after an error reply. */
 export function exactArgument(args: Args, index: number, reply: ReplyWriter): bigint | null {
   const value = parseInt64(args.buf, args.starts[index], args.ends[index]);
   if (value === null) reply.error(ERR.NOT_INTEGER);

@@ -6,7 +6,8 @@ import { STREAM_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
-import { endArgument, idArgument, longArgument, quoted, replyEntry, replyId, ZERO_ID } from './stream-arguments.ts';
+import { longArgument } from './integer-arguments.ts';
+import { endArgument, idArgument, quoted, replyEntry, replyId, ZERO_ID } from './stream-arguments.ts';
 import { effectAcknowledged, effectClaim, effectConsumer, effectGroup } from './stream-effects.ts';
 import { GroupAccess, nameRefusal } from './stream-group-lookup.ts';
 

@@ -10,7 +10,8 @@ import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
 import { replyHelp } from './help-reply.ts';
-import { longArgument, MAX_ID, replyEntry, replyId, streamsOf, ZERO_ID } from './stream-arguments.ts';
+import { longArgument } from './integer-arguments.ts';
+import { MAX_ID, replyEntry, replyId, streamsOf, ZERO_ID } from './stream-arguments.ts';
 import { GroupAccess, noGroupError } from './stream-group-lookup.ts';
 import { typedRead } from './typed-entry.ts';
 

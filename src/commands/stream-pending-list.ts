@@ -4,7 +4,8 @@ import type { Unit } from '../dispatch/unit.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
-import { endArgument, idArgument, longArgument, replyId } from './stream-arguments.ts';
+import { longArgument } from './integer-arguments.ts';
+import { endArgument, idArgument, replyId } from './stream-arguments.ts';
 import { GroupAccess } from './stream-group-lookup.ts';
 
 const KEY = 1;

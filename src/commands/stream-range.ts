@@ -7,7 +7,8 @@ import { STREAM_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
-import { endArgument, exactArgument, idArgument, longArgument, replyEntry, streamsOf } from './stream-arguments.ts';
+import { longArgument } from './integer-arguments.ts';
+import { endArgument, exactArgument, idArgument, replyEntry, streamsOf } from './stream-arguments.ts';
 import { typedRead, typedWrite } from './typed-entry.ts';
 
 const from = new StreamId();

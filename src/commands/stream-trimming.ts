@@ -5,7 +5,8 @@ import type { EffectRecorder } from '../dispatch/unit.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
-import { effectId, INVALID_ID, idArgument, isCharacterArgument, longArgument, MAX_ID } from './stream-arguments.ts';
+import { longArgument } from './integer-arguments.ts';
+import { effectId, INVALID_ID, idArgument, isCharacterArgument, MAX_ID } from './stream-arguments.ts';
 
 /** Without LIMIT an approximate trim stops after so many nodes' worth of entries. */
 const NODES_AT_ONCE = 100;

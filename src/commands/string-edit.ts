@@ -5,7 +5,8 @@ import { STRING_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
-import { isStringOrAbsent, lengthAllowed, placeArgument, roomFor, store, stretch } from './string-value.ts';
+import { longArgument } from './integer-arguments.ts';
+import { isStringOrAbsent, lengthAllowed, roomFor, store, stretch } from './string-value.ts';
 
 export function append(unit: Unit, args: Args, reply: ReplyWriter): void {
   const h = unit.findWrite(1);
@@ -26,7 +27,7 @@ export function append(unit: Unit, args: Args, reply: ReplyWriter): void {
 }
 
 export function setrange(unit: Unit, args: Args, reply: ReplyWriter): void {
-  const offset = placeArgument(args, 2, reply);
+  const offset = longArgument(args, 2, reply);
   if (Number.isNaN(offset)) return;
   if (offset < 0) return reply.error(ERR.OFFSET_RANGE);
   const h = unit.findWrite(1);

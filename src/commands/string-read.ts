@@ -5,8 +5,9 @@ import { GENERIC_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
+import { longArgument } from './integer-arguments.ts';
 import { GETEX_RULES, OPTION, StringOptions } from './string-options.ts';
-import { isStringOrAbsent, placeArgument, replyBytes, replyValue } from './string-value.ts';
+import { isStringOrAbsent, replyBytes, replyValue } from './string-value.ts';
 
 const options = new StringOptions();
 // a constant of this module is an immediate in compiled code
@@ -31,9 +32,9 @@ export function strlen(unit: Unit, _args: Args, reply: ReplyWriter): void {
 
 /** GETRANGE, and SUBSTR, its older name. */
 export function getrange(unit: Unit, args: Args, reply: ReplyWriter): void {
-  const from = placeArgument(args, 2, reply);
+  const from = longArgument(args, 2, reply);
   if (Number.isNaN(from)) return;
-  const to = placeArgument(args, 3, reply);
+  const to = longArgument(args, 3, reply);
   if (Number.isNaN(to)) return;
   const h = unit.findRead(1);
   const ks = unit.ks;

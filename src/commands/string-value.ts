@@ -5,7 +5,6 @@ import type { Unit } from '../dispatch/unit.ts';
 import { MAX_LATCHED_COPY_BYTES, NO_DEADLINE, TYPE_STRING } from '../keyspace/entry.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { Args } from '../resp/args.ts';
-import { parseInt64, parseInteger } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
 
@@ -107,17 +106,4 @@ export function stretch(unit: Unit, keyArg: number, h: number, valueBytes: numbe
     h = ks.setString(db, hash, buf, starts[keyArg], ends[keyArg], buf, 0, 0, NO_DEADLINE, 0, true);
   }
   ks.resizeString(db, hash, h, valueBytes);
-}
-
-/**
- * Argument `index` as a place in a string, which may lie far outside of it: an int64, beyond ±2^53 only near its value.
- * NaN after an error reply.
- */
-export function placeArgument(args: Args, index: number, reply: ReplyWriter): number {
-  const place = parseInteger(args.buf, args.starts[index], args.ends[index]);
-  if (!Number.isNaN(place)) return place;
-  const big = parseInt64(args.buf, args.starts[index], args.ends[index]);
-  if (big !== null) return Number(big);
-  reply.error(ERR.NOT_INTEGER);
-  return Number.NaN;
 }

@@ -5,7 +5,7 @@ import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { msArgument } from './blocking.ts';
 import { ERR } from './errors.ts';
-import { longArgument } from './sorted-set-arguments.ts';
+import { longArgument } from './integer-arguments.ts';
 
 const LOCAL_RANGE = 'ERR value is out of range, value must between 0 and 1';
 const NO_JOURNAL = 'ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.';

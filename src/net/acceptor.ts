@@ -477,6 +477,20 @@ export class Acceptor {
         return;
       case 'reload':
         void this.reload((text) => this.answer(message.worker, message.session, text));
+        return;
+      case 'ready':
+      case 'scanned':
+      case 'replayed':
+      case 'rdb-loaded':
+      case 'records-loaded':
+      case 'listening':
+      case 'listen-failed':
+      case 'stopped':
+      case 'quiet':
+        // answers: whoever asked waits for them (Supervisor.next)
+        return;
+      default:
+        message satisfies never;
     }
   }
 

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configGet, configSet } from '../../../src/admin/settings-config.ts';
+import { OWN_SETTINGS } from '../../../src/admin/settings-own.ts';
 import { loadSettings, SettingsError } from '../../../src/admin/settings-parser.ts';
 import { SettingsStore } from '../../../src/admin/settings-store.ts';
 import { SETTINGS, settingByName, settingNames } from '../../../src/admin/settings-table.ts';
@@ -22,15 +23,7 @@ const NEWER = [
   'locale-collate',
   'cluster-announce-human-nodename',
 ];
-const OWN = [
-  'workers',
-  'shards',
-  'cross-shard',
-  'shard-appendfsync',
-  'changed-redis-files',
-  'durability-rule',
-  'snapshot-memory',
-];
+const OWN: string[] = OWN_SETTINGS.map((row) => row.name);
 /** Aliases of 7.2 under which 7.0 has the setting itself. */
 const RENAMED = ['server-cpulist', 'bio-cpulist', 'aof-rewrite-cpulist', 'bgsave-cpulist'];
 
