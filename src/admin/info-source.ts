@@ -37,6 +37,7 @@ export interface InfoSource {
   readonly saves: Float64Array;
   /** Memory that snapshots need. */
   readonly pastGauge: { boundBytes(): number; timesFull(): number };
+  readonly scripting: InfoScripts;
   readonly pushes: InfoPushes;
   readonly blocked: InfoBlocked;
   readonly shards: number;
@@ -59,6 +60,11 @@ export interface InfoSource {
   pauseState(): { endMs: number; all: boolean };
   clockMicros(): number;
   nowMs(): number;
+}
+
+/** Counts of scripts and functions, and bytes of their sources. */
+export interface InfoScripts {
+  figures(): { scripts: number; scriptBytes: number; libraries: number; libraryBytes: number; functions: number };
 }
 
 /** Counts of pub/sub and of client-side caching. */

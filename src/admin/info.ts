@@ -107,6 +107,13 @@ function memory(source: InfoSource, fields: Fields): void {
   fields.add('allocator_allocated', used);
   fields.add('allocator_active', active);
   fields.add('allocator_resident', resident);
+  const { scripts, scriptBytes, libraries, libraryBytes, functions } = source.scripting.figures();
+  fields.add('used_memory_scripts_eval', scriptBytes);
+  fields.add('number_of_cached_scripts', scripts);
+  fields.add('number_of_functions', functions);
+  fields.add('number_of_libraries', libraries);
+  fields.add('used_memory_functions', libraryBytes);
+  fields.bytes('used_memory_scripts', scriptBytes + libraryBytes);
   fields.bytes('total_system_memory', os.totalmem());
   fields.bytes('maxmemory', source.settings.number('maxmemory'));
   fields.add('maxmemory_policy', source.settings.text('maxmemory-policy'));

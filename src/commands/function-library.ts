@@ -143,7 +143,8 @@ function restore(unit: Unit, codes: readonly Buffer[], policy: Policy): string |
     if (isStored) continue;
     store.flushLibraries();
     for (const [name, old] of before) store.putLibrary(name, old);
-    return typeof loaded === 'string' ? loaded : OUT_OF_ROOM;
+    // as Redis says it here, without quotes
+    return typeof loaded === 'string' ? loaded.replace(/'(.*)' already exists$/, '$1 already exists') : OUT_OF_ROOM;
   }
   if (policy === 'flush') journal(unit, ['FUNCTION', 'FLUSH']);
   for (const code of codes) journal(unit, ['FUNCTION', 'LOAD', 'REPLACE', code]);

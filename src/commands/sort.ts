@@ -49,8 +49,8 @@ function sortElements(unit: Unit, args: Args, mayStore: boolean, reply: ReplyWri
   const type = h === 0 ? TYPE_LIST : ks.typeOf(h);
   if (type !== TYPE_LIST && type !== TYPE_SET && type !== TYPE_SORTED_SET) return reply.error(ERR.WRONGTYPE);
   let { isUnsorted, isAlpha, by: byArg } = request;
-  if (isUnsorted && type === TYPE_SET && request.store !== 0) {
-    // a set has no order of its own: what is stored must not depend on chance
+  if (isUnsorted && type === TYPE_SET && (request.store !== 0 || unit.inScript)) {
+    // a set has no order of its own: what is stored, or what a script sees, must not depend on chance
     isUnsorted = false;
     isAlpha = true;
     byArg = 0;

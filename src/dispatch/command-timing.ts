@@ -119,6 +119,14 @@ export class CommandTiming {
     this.note(row, args, ms, this.countdown[row.id] === 0, client);
   }
 
+  /** As `end`, for a call out of a script: SLOWLOG shows the script. */
+  endNested(row: CommandRow, began: number): void {
+    const micros = (this.steadyMs() - began) * 1000;
+    const exact = this.countdown[row.id] === 0;
+    this.parts.commandStats.timed(row.id, micros, exact);
+    if (this.isTracking) this.parts.latencyHistograms.add(row.id, micros, exact ? 1 : SAMPLE_EVERY);
+  }
+
   /** Now, for a call that waited: `endWaited` takes it as its begin. */
   now(): number {
     return this.steadyMs();

@@ -22,6 +22,7 @@ import type { ScriptRuntime } from '../scripting/script-runtime.ts';
 import { scriptSha } from '../scripting/script-sha.ts';
 import { RUNS } from '../scripting/script-store.ts';
 import { BUSY_BITS } from '../shard/world.ts';
+import type { CommandTiming } from './command-timing.ts';
 import { DONE, type Executor } from './executor.ts';
 import { type GateFacts, refuseByFlags } from './gate.ts';
 import { feedMonitors } from './monitor-feed.ts';
@@ -65,6 +66,7 @@ export class Scripts implements ScriptHost {
   private readonly runtime: ScriptRuntime;
   private readonly facts: GateFacts;
   private readonly counters: Float64Array;
+  private readonly timing: CommandTiming;
   private readonly undoLogs: readonly UndoLog[];
   private readonly oldRoots: readonly Int32Array[];
   private readonly reaching = new Set<string>();
@@ -90,6 +92,7 @@ export class Scripts implements ScriptHost {
     runtime: ScriptRuntime;
     facts: GateFacts;
     counters: Float64Array;
+    timing: CommandTiming;
   }) {
     this.server = parts.server;
     this.executor = parts.executor;
@@ -97,6 +100,7 @@ export class Scripts implements ScriptHost {
     this.runtime = parts.runtime;
     this.facts = parts.facts;
     this.counters = parts.counters;
+    this.timing = parts.timing;
     const { spaces } = parts.executor.unit;
     this.undoLogs = spaces.map((ks) => new UndoLog(ks.arena));
     this.oldRoots = spaces.map((ks) => new Int32Array(ks.roots.length));
@@ -253,7 +257,7 @@ export class Scripts implements ScriptHost {
     this.calledArgs = args;
     this.restart = this.wrote = this.reads = false;
     unit.session = session;
-    unit.several = true;
+    unit.several = unit.inScript = true;
     session.isExecuting = true;
     store.begin(server.thread, called.isFunction ? RUNS.function : RUNS.script, server.steadyMs());
     const mark = reply.mark();
@@ -262,6 +266,7 @@ export class Scripts implements ScriptHost {
       : engine.run(called.name, args, FIRST_KEY, called.keys, reply);
     this.killed = store.isKilled(server.thread);
     store.end(server.thread);
+    unit.inScript = false;
     session.db = db;
     session.isExecuting = isExecuting;
     session.parked = parked;
@@ -315,11 +320,14 @@ export class Scripts implements ScriptHost {
     const { log } = this.server.pushes;
     if (log.anyMonitor) feedMonitors(log, session, row, args, true);
     const start = reply.pos;
+    const { timing } = this;
+    const began = --timing.countdown[row.id] < 0 ? timing.begin(row.id) : 0;
     if (row.isWrite) this.noteWrite();
     if (row.session !== null) {
       if (this.undoable && PUBLISHES.has(row.fullName)) return this.giveUp();
       row.session(session, args, reply);
     } else if (!this.runData(row, args, reply)) return this.giveUp();
+    if (began !== 0) timing.endNested(row, began);
     const failed = reply.buf[start] === 45;
     this.server.commandStats.called(row.id, 0, failed);
     this.counters[COUNTER.commandsProcessed]++;
@@ -385,6 +393,8 @@ export class Scripts implements ScriptHost {
   }
 
   runsOn(): boolean {
+    // what a library does while it is loaded is no script: the engine itself bounds it
+    if (this.session === null) return true;
     this.whileRunning();
     return !this.runtime.store.isKilled(this.server.thread);
   }

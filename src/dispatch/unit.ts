@@ -62,6 +62,8 @@ export class Unit {
   writes = false;
   /** The unit has more than one command: its records are one transaction. */
   several = false;
+  /** A script runs its commands. */
+  inScript = false;
   /** Scripts and functions of this thread; null: there are none (tests of other things). */
   scripting: ScriptRuntime | null = null;
   /** Whose command it is, for commands that run on their client's own thread only (CommandSpec.atHome). */

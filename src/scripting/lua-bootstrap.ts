@@ -20,7 +20,7 @@ local raw, control, rawsetresp, rawlog, sha1hex = redis.pcall, redis.call, redis
 local error, next, pcall, xpcall, type, tostring, select, unpack, loadstring, setmetatable, getmetatable, tonumber, pairs, ipairs =
   error, next, pcall, xpcall, type, tostring, select, unpack, loadstring, setmetatable, getmetatable, tonumber, pairs, ipairs
 local sub, find, match, format, rawget, rawset = string.sub, string.find, string.match, string.format, rawget, rawset
-local resume, mathTable = coroutine.resume, math
+local resume, concat = coroutine.resume, table.concat
 local G = _G
 local END, ENDTEXT, NILTEXT, FUEL = {}, '@END@', '@NIL@', '@FUEL@'
 local BADARG = 'ERR Lua redis lib command arguments must be strings or integers'
@@ -149,7 +149,7 @@ local api = {
       local a = select(i, ...)
       if type(a) == 'string' or type(a) == 'number' then text[#text + 1] = tostring(a) end
     end
-    rawlog(level, table.concat(text, ' '))
+    rawlog(level, concat(text, ' '))
   end,
   setresp = function(...)
     if select('#', ...) ~= 1 then fail('ERR redis.setresp() requires one argument.') end
@@ -374,15 +374,18 @@ function operations.load()
     return nil
   end
   loading = {functions = {}, list = {}}
-  -- no random numbers while a library is loaded, as in Redis: it would not be the same everywhere
+  -- while a library is loaded it sees nothing but its own redis table, as in Redis
   control('open')
+  local hidden = {}
+  for key, value in next, G do
+    hidden[key] = value
+    G[key] = nil
+  end
   rawset(G, 'redis', loadApi)
-  rawset(G, 'math', nil)
   control('shut')
   local ok, e = xpcall(f, onError)
   control('open')
-  rawset(G, 'redis', api)
-  rawset(G, 'math', mathTable)
+  for key, value in next, hidden do rawset(G, key, value) end
   control('shut')
   local loaded = loading
   loading = nil

@@ -1,4 +1,6 @@
 /** The first line of a script or library: `#!lua name=… flags=…`. */
+import { Args } from '../resp/args.ts';
+import { splitInline } from '../resp/inline-request.ts';
 
 export const SCRIPT_FLAGS = ['no-writes', 'allow-oom', 'allow-stale', 'no-cluster', 'allow-cross-slot-keys'] as const;
 
@@ -15,13 +17,19 @@ function firstLine(source: Buffer): string {
   return source.toString('latin1', 0, end < 0 ? source.length : end).replace(/\r$/, '');
 }
 
+/** Its words; quotes are understood as in inline commands. Where they do not match there are none. */
+function wordsOf(source: Buffer): string[] {
+  const line = Buffer.from(firstLine(source), 'latin1');
+  const words = new Args();
+  if (!splitInline(line, 0, line.length, words)) return [];
+  return Array.from({ length: words.count }, (_, i) => words.text(i));
+}
+
 /** The header of a script, or the error that Redis answers. */
 export function scriptHeader(source: Buffer): ScriptHeader | string {
   if (source[0] !== 35 || source[1] !== 33) return NO_HEADER;
   if (source.indexOf(10) < 0) return 'ERR Invalid script shebang';
-  const [engine, ...words] = firstLine(source)
-    .split(/\s+/)
-    .filter((word) => word !== '');
+  const [engine, ...words] = wordsOf(source);
   if (engine !== '#!lua') return `ERR Unexpected engine in script shebang: ${engine ?? ''}`;
   const flags = new Set<string>();
   for (const word of words) {
@@ -46,9 +54,7 @@ export function withoutHeader(source: Buffer): Buffer {
 export function libraryName(code: Buffer): { name: string } | string {
   if (code[0] !== 35 || code[1] !== 33) return 'ERR Missing library metadata';
   if (code.indexOf(10) < 0) return 'ERR Invalid library metadata';
-  const [engine, ...words] = firstLine(code)
-    .split(/\s+/)
-    .filter((word) => word !== '');
+  const [engine, ...words] = wordsOf(code);
   let name: string | null = null;
   for (const word of words) {
     if (!/^name=/i.test(word)) return `ERR Invalid metadata value given: ${word}`;

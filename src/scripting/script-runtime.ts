@@ -139,6 +139,21 @@ export class ScriptRuntime {
     return this.functions.size;
   }
 
+  /** For INFO. */
+  figures(): { scripts: number; scriptBytes: number; libraries: number; libraryBytes: number; functions: number } {
+    const { store } = this;
+    store.sync();
+    // without libraries no engine has to be made for an answer
+    if (store.libraries.size > 0) this.syncLibraries();
+    return {
+      scripts: store.scripts.size,
+      scriptBytes: store.sourceBytes(),
+      libraries: store.libraries.size,
+      libraryBytes: store.libraryBytes(),
+      functions: store.libraries.size === 0 ? 0 : this.functions.size,
+    };
+  }
+
   /**
    * Runs a library's code to see what it registers; under the latches of all shards. Its name and functions, or why it cannot be
    * loaded. Stores nothing: `store.putLibrary` follows, or `syncLibraries` takes it back.
