@@ -123,9 +123,11 @@ export const PERSISTENCE_SETTINGS = [
       works: true,
     },
   ),
-  yesNo('aof-use-rdb-preamble', 'yes', 'Write the base of a rewritten append-only file as a snapshot.', {
-    works: true,
-  }),
+  yesNo(
+    'aof-use-rdb-preamble',
+    'yes',
+    'Write the base of a rewritten append-only file as a snapshot. Skein always does.',
+  ),
   yesNo('aof-timestamp-enabled', 'no', 'Note the time in the append-only file, for recovery to a point in time.'),
   yesNo('aof-disable-auto-gc', 'no', 'Keep append-only files that are no longer needed (for tests).'),
 ] as const;

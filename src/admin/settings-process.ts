@@ -159,6 +159,7 @@ export const PROCESS_SETTINGS = [
     'Milliseconds after which a running script makes other clients see BUSY; 0 = never.',
     {
       alias: 'lua-time-limit',
+      works: true,
     },
   ),
   yesNo('lua-enable-deprecated-api', 'no', 'Let scripts see names that Redis has withdrawn.', {

@@ -520,6 +520,9 @@ class WorkerThread implements ConnectionThread {
         return;
       case 'stop':
         this.stop(message.now);
+        return;
+      default:
+        message satisfies never;
     }
   }
 
