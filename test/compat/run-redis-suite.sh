@@ -47,6 +47,7 @@ units=("$@")
   unit/bitops unit/bitfield unit/hyperloglog unit/geo unit/sort unit/dump
   unit/keyspace unit/scan unit/expire unit/protocol unit/quit unit/multi unit/info unit/other unit/memefficiency
   unit/pubsub unit/pubsubshard unit/tracking unit/slowlog unit/latency-monitor unit/scripting unit/functions unit/wait unit/pause unit/introspection unit/introspection-2
+  unit/limits unit/auth unit/violations unit/obuf-limits
   unit/shutdown integration/rdb integration/convert-zipmap-hash-on-load integration/convert-ziplist-hash-on-load
   integration/convert-ziplist-zset-on-load integration/corrupt-dump integration/aof integration/aof-multi-part
 )

@@ -104,7 +104,7 @@ describeSkein(`hand-overs to clients that wait (seed ${SEED})`, () => {
     const hasty = { file: 'src/net/shutdown.ts', text: 'await this.quiesce();', replacement: '' };
     const hunt = { ...ORDERLY, rounds: HASTY_ROUNDS, plants: [SLOW_NEWS, hasty] };
     await expect(crashAgainAndAgain(hunt)).rejects.toThrow('elements are lost, 0 can have been under way');
-  });
+  }, 180_000);
 
   test('planted, and found: what a served client takes is not in the journal', async () => {
     const plants = [
