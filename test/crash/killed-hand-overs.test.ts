@@ -15,10 +15,11 @@ import { busy, type Plant } from '../faults/planted-server.ts';
 import { SKEIN } from '../server/server-command.ts';
 import { ServerGroup, ServerProcess, type StartOptions } from '../server/server-process.ts';
 import { describeSkein } from './data-files.ts';
+import { noteFaults } from './fault-tally.ts';
 import { elementsOf, HandOverAccount, runHandOvers } from './hand-over-load.ts';
 import { losePower, withNotedSyncs } from './power-loss.ts';
 
-const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 2);
+const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 1);
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 100_000);
 const PLANTED_ROUNDS = 3;
 const HASTY_ROUNDS = 20;
@@ -63,6 +64,7 @@ async function crashAgainAndAgain(run: Run): Promise<HandOverAccount> {
     await runHandOvers(server, { ...LOAD, seed: SEED + round, killAfter: 1 + roll(run.most), signal }, account);
     expect(await server.exit()).toEqual(run.isClean ? { code: 0, signal: null } : { code: null, signal });
     if (run.power) losePower(folder, SHARDS, roll);
+    else noteFaults('kills at a random moment');
     server = servers.add(await ServerProcess.start(start));
     account.settle(await elementsOf(server), run.isClean === true);
   }
