@@ -5,8 +5,10 @@ import nodeModule from 'node:module';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (!((major === 24 && minor >= 21) || (major === 26 && minor >= 6) || major > 26)) {
+  // in the repository there is a fitting one, beside the package there is none
+  const hint = import.meta.url.endsWith('.ts') ? ' Try: npx node src/main.ts' : '';
   process.stderr.write(
-    `Skein needs Node.js 24.21 or later of 24, or 26.6 and later; this is ${process.versions.node}. Try: npx node src/main.ts\n`,
+    `Skein needs Node.js 24.21 or later of 24, or 26.6 and later; this is ${process.versions.node}.${hint}\n`,
   );
   process.exit(1);
 }
