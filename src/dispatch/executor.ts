@@ -540,7 +540,7 @@ export class Executor {
     const unit = this.unit;
     const frame = args.ends[args.count - 1] - args.starts[0];
     const deniable = (row.flagBits & DENY_OOM) !== 0;
-    if (deniable && this.maxMemoryBytes !== 0 && this.overMemory()) return false;
+    if (deniable && this.maxMemoryBytes !== 0 && !this.unit.inScript && this.overMemory()) return false;
     const own = frame - this.large.privateBytes;
     const bytes = own + UNIT_SLACK_BYTES + (deniable ? EMERGENCY_BYTES : 0);
     const largest = own + LARGEST_OWN_BLOCK_BYTES;

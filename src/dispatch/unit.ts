@@ -62,7 +62,7 @@ export class Unit {
   writes = false;
   /** The unit has more than one command: its records are one transaction. */
   several = false;
-  /** A script runs its commands. */
+  /** A script runs its commands; whether memory allows each of them is for the script's flags to say (src/dispatch/scripts.ts). */
   inScript = false;
   /** Scripts and functions of this thread; null: there are none (tests of other things). */
   scripting: ScriptRuntime | null = null;
