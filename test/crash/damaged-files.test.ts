@@ -69,7 +69,7 @@ describeSkein(`damaged files (seed ${SEED})`, () => {
   test('aof-load-truncated no: a torn tail is refused', async () => {
     const tear = (folder: string) => cutFile(lastIncrement(folder, 0), fileBytes(lastIncrement(folder, 0)) - 3);
     const server = await withDamage('refused', tear, { 'aof-load-truncated': 'no' });
-    expect((await server.exit()).code).toBe(1);
+    expect((await server.exit(30_000)).code).toBe(1);
     expect(server.log()).toMatch(/shard-0\/.*aof-load-truncated/);
   });
 
@@ -84,7 +84,7 @@ describeSkein(`damaged files (seed ${SEED})`, () => {
         noteFaults('flipped bits');
       });
       const damaged = readFileSync(path);
-      expect((await server.exit()).code).toBe(1);
+      expect((await server.exit(30_000)).code).toBe(1);
       const [, offset] = /damaged at byte (\d+)/.exec(server.log()) ?? [];
       expect(server.log()).toContain(path);
       // named is the batch that does not check, or the first line
@@ -95,10 +95,10 @@ describeSkein(`damaged files (seed ${SEED})`, () => {
 
   test('a file that is missing or empty is refused', async () => {
     const missing = await withDamage('missing', (folder) => rmSync(lastIncrement(folder, 1)));
-    expect((await missing.exit()).code).toBe(1);
+    expect((await missing.exit(30_000)).code).toBe(1);
     expect(missing.log()).toMatch(/shard-1\/.*missing/);
     const empty = await withDamage('empty', (folder) => cutFile(lastIncrement(folder, 1), 0));
-    expect((await empty.exit()).code).toBe(1);
+    expect((await empty.exit(30_000)).code).toBe(1);
     expect(empty.log()).toMatch(/shard-1\/.* is damaged at byte 0/);
   });
 });

@@ -213,7 +213,7 @@ describeSkein(`kill at each phase (seed ${SEED})`, () => {
     for (const passage of passages) {
       await crashAt([killsAt(torn, 3)]);
       const victim = servers.add(await ServerProcess.spawn(options([killsAt(where, passage)])));
-      expect((await victim.exit()).signal).toBe('SIGKILL');
+      expect((await victim.exit(30_000)).signal).toBe('SIGKILL');
       noteFaults('kills at a planted place');
     }
     const server = servers.add(await ServerProcess.start(options([])));

@@ -46,7 +46,7 @@ describeSkein('two servers in one folder', () => {
     symlinkSync(folder, alias);
     for (const path of [folder, alias]) {
       const second = servers.add(await ServerProcess.spawn(options(path)));
-      expect((await second.exit()).code).toBe(1);
+      expect((await second.exit(30_000)).code).toBe(1);
       expect(second.log()).toMatch(/The data in \S+appendonlydir are in use by another server/);
     }
     expect(readFileSync(lastIncrement(folder, 0)).equals(before)).toBe(true);
@@ -99,7 +99,7 @@ describe.skipIf(serverUnderTest().kind === 'stock' || !canMount())('a read-only 
   test('with a journal: no start, and the log says why', async () => {
     const folder = await readOnlyFolder();
     const server = servers.add(await ServerProcess.spawn(options(folder)));
-    expect((await server.exit()).code).toBe(1);
+    expect((await server.exit(30_000)).code).toBe(1);
     expect(server.log()).toMatch(/appendonlydir\S*.*read-only file system|EROFS/);
   });
 
