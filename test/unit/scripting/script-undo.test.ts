@@ -31,6 +31,38 @@ const command: fc.Arbitrary<string[]> = fc.oneof(
     .tuple(fc.constantFrom('SADD', 'RPUSH'), key, many)
     .map(([name, k, words]) => [name, k, ...words.map((w, i) => w + i)]),
   fc.tuple(key, many).map(([k, words]) => ['HSET', k, ...words.flatMap((w, i) => [w + i, w])]),
+  fc.tuple(fc.constantFrom('SINTERSTORE', 'SUNIONSTORE', 'SDIFFSTORE', 'PFMERGE'), key, key, key),
+  fc.tuple(fc.constant('ZUNIONSTORE'), key, fc.constant('2'), key, key),
+  fc.tuple(fc.constant('BITOP'), fc.constantFrom('AND', 'OR', 'XOR'), key, key, key),
+  fc.tuple(fc.constant('SORT'), key, fc.constant('ALPHA'), fc.constant('STORE'), key),
+  fc.tuple(fc.constantFrom('SMOVE'), key, key, word),
+  fc.tuple(fc.constant('LMOVE'), key, key, fc.constantFrom('LEFT', 'RIGHT'), fc.constantFrom('LEFT', 'RIGHT')),
+  fc.tuple(fc.constant('LINSERT'), key, fc.constantFrom('BEFORE', 'AFTER'), word, word),
+  fc.tuple(fc.constantFrom('LSET', 'LREM', 'ZINCRBY'), key, number, word),
+  fc.tuple(fc.constantFrom('ZREM', 'HDEL', 'XDEL'), key, word),
+  fc.tuple(
+    fc.constant('BITFIELD'),
+    key,
+    fc.constant('SET'),
+    fc.constant('u8'),
+    fc.constantFrom('#0', '#7', '#900'),
+    number,
+  ),
+  fc.tuple(fc.constant('GEOADD'), key, fc.constant('13.3'), fc.constant('38.1'), word),
+  fc.tuple(fc.constant('HPEXPIRE'), key, fc.constant('90000'), fc.constant('FIELDS'), fc.constant('1'), word),
+  fc.tuple(
+    fc.constant('XGROUP'),
+    fc.constant('CREATE'),
+    key,
+    fc.constant('g'),
+    fc.constantFrom('0', '$'),
+    fc.constant('MKSTREAM'),
+  ),
+  fc
+    .tuple(key, fc.constantFrom('c1', 'c2'))
+    .map(([k, consumer]) => ['XREADGROUP', 'GROUP', 'g', consumer, 'COUNT', '3', 'STREAMS', k, '>']),
+  fc.tuple(fc.constant('XAUTOCLAIM'), key, fc.constant('g'), fc.constant('c2'), fc.constant('0'), fc.constant('0')),
+  fc.tuple(fc.constant('XGROUP'), fc.constant('DESTROY'), key, fc.constant('g')),
   fc.tuple(key, many).map(([k, words]) => ['ZADD', k, ...words.flatMap((w, i) => [String(i), w + i])]),
 );
 
@@ -89,7 +121,7 @@ test('a script that meets a busy latch leaves no trace, and runs when it has all
         checkMemory(memory);
       },
     ),
-    { numRuns: 40 },
+    { numRuns: 60 },
   );
 });
 
