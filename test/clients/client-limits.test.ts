@@ -93,6 +93,20 @@ describe('client-output-buffer-limit', () => {
     }
   });
 
+  test('hard, for subscribers: who does not take what is published is closed', async () => {
+    const options = { 'client-output-buffer-limit': ['pubsub', 100_000, 0, 0] };
+    const server = await startShape(servers, SHAPES[0], { options });
+    const other = await server.connect();
+    const reader = await named(server, 'greedy');
+    await reader.must('SUBSCRIBE', 'news');
+    reader.pause();
+    await waitUntil('it is closed', async () => {
+      await other.must('PUBLISH', 'news', 'x'.repeat(90_000));
+      return (await shown(other, 'greedy')) === null;
+    });
+    expect(await other.must('PUBLISH', 'news', 'x')).toBe(0);
+  });
+
   test('soft: a client that stays over it is closed', async () => {
     const options = { 'client-output-buffer-limit': ['normal', 0, 100_000, 1] };
     const server = await startShape(servers, SHAPES[0], { options });
