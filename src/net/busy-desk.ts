@@ -13,6 +13,7 @@ import type { ToWorker } from '../messages/thread-messages.ts';
 import { Args } from '../resp/args.ts';
 import { RUNS, type ScriptStore } from '../scripting/script-store.ts';
 import { STATE } from '../shard/world.ts';
+import type { Outbox } from './outbox.ts';
 import type { WorkerClients } from './worker-clients.ts';
 
 /** Clients wait no longer than that for their BUSY. */
@@ -38,12 +39,13 @@ export class BusyDesk {
 
   /** Called by the running script. */
   look(busyAfterMs: number): void {
-    const { store, thread, steadyMs, clients } = this.parts;
+    const { store, thread, steadyMs, clients, outbox } = this.parts;
     const now = steadyMs();
     if (now < this.nextLookMs || store.runsForMs(thread, now) < busyAfterMs) return;
     this.tell(now);
     this.bits = store.runs(thread) === RUNS.function ? STATE.functionBusy : STATE.scriptBusy;
     this.takeMessages();
+    outbox.sendInScript();
     this.buffer ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
     clients.serveInScript(this.buffer, this.args);
     this.bits = 0;
@@ -82,6 +84,7 @@ export interface BusyDeskParts {
   store: ScriptStore;
   scripts: Scripts;
   clients: WorkerClients;
+  outbox: Pick<Outbox, 'sendInScript'>;
   port: MessagePort;
   thread: number;
   steadyMs: () => number;

@@ -198,6 +198,25 @@ export class Outbox {
     this.sendStaged();
   };
 
+  /** A script runs on and on in this turn: copies of what is staged leave now. The reply buffer stays as it is. */
+  sendInScript(): void {
+    if (this.stagedCount + this.firstCount === 0 || this.drain() >= 0) return;
+    for (let i = 0; i < this.firstCount; i++) if (!this.sendCopy(this.firsts[i])) return;
+    for (let i = 0; i < this.stagedCount; i++) if (!this.sendCopy(this.staged[i])) return;
+  }
+
+  /** False: it has to wait, and what comes behind it as well. */
+  private sendCopy(one: Staged): boolean {
+    const { sink, start, end, stamps, wrote } = one;
+    if (start === end) return true;
+    if (sink.heldOutputs.length > 0 || !this.areSafe(stamps) || (wrote && this.diskBroken())) return false;
+    one.end = start;
+    sink.stagedOutputs--;
+    sink.owedBytes -= end - start;
+    if (!sink.closed) sink.send(Buffer.from(this.reply.buf.subarray(start, end)), 0, end - start);
+    return true;
+  }
+
   /** Sends or holds what is staged; nothing of it needs a drain. */
   private sendStaged(): void {
     const refused = this.refusedByDisk();
@@ -218,6 +237,8 @@ export class Outbox {
     let reusable = true;
     for (let i = 0; i < count; i++) {
       const { sink, start, end, wrote } = list[i];
+      // it has left already
+      if (start === end) continue;
       const stamps = wrote && refused !== NO_STAMPS ? [...list[i].stamps, ...refused] : list[i].stamps;
       sink.stagedOutputs--;
       sink.owedBytes -= end - start;

@@ -195,6 +195,7 @@ class WorkerThread implements ConnectionThread {
       store: this.scripting.store,
       scripts: this.dispatcher.scripts,
       clients: this.clients,
+      outbox: this.outbox,
       port,
       thread: start.thread,
       steadyMs: systemClock.steadyMs,
