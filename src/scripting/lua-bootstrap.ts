@@ -59,7 +59,8 @@ local function fail(text)
   error({err = text, ignore_error_stats_update = true}, 0)
 end
 
--- numbers as Redis writes them: the engine itself would keep 14 digits
+-- The engine's reply; true behind it: an argument is neither text nor number. Numbers go as Redis writes them: the engine
+-- itself would keep 14 digits.
 local function checked(n, ...)
   local args, changed = {...}, false
   for i = 1, n do
@@ -71,17 +72,25 @@ local function checked(n, ...)
         changed = true
       end
     elseif kind ~= 'string' then
-      return false
+      return nil, true
     end
   end
   if changed then return raw(unpack(args, 1, n)) end
   return raw(...)
 end
 
+-- As checked; most calls are of up to four texts, and need no table.
 local function ask(...)
   local n = select('#', ...)
   if n == 0 then return {err = NOARG, ignore_error_stats_update = true} end
-  local r = checked(n, ...)
+  local a, b, c, d = ...
+  local r, bad
+  if n <= 4 and type(a) == 'string' and (n < 2 or type(b) == 'string') and (n < 3 or type(c) == 'string')
+    and (n < 4 or type(d) == 'string') then
+    r = raw(...)
+  else
+    r, bad = checked(n, ...)
+  end
   if type(r) == 'table' then
     local e = r.err
     if e ~= nil then
@@ -90,7 +99,7 @@ local function ask(...)
       r.ignore_error_stats_update = true
     end
   end
-  return r
+  return r, bad
 end
 
 local function badArgument(...)
@@ -102,15 +111,16 @@ local function badArgument(...)
 end
 
 local function call(...)
-  if badArgument(...) then fail(BADARG) end
-  local r = ask(...)
+  local r, bad = ask(...)
+  if bad then fail(BADARG) end
   if type(r) == 'table' and r.err ~= nil then error(r, 0) end
   return r
 end
 
 local function pcallRedis(...)
-  if badArgument(...) then return {err = BADARG, ignore_error_stats_update = true} end
-  return ask(...)
+  local r, bad = ask(...)
+  if bad then return {err = BADARG, ignore_error_stats_update = true} end
+  return r
 end
 
 local function single(field, ...)
