@@ -215,7 +215,9 @@ export class UndoLog implements CaptureSink {
   // ---- CaptureSink
 
   allocated(handle: number): void {
-    this.states[this.noteOf(handle)] |= FRESH;
+    // a note of its own first: making room for it replaces the arrays
+    const note = this.noteOf(handle);
+    this.states[note] |= FRESH;
     this.snapshot?.allocated(handle);
   }
 

@@ -99,7 +99,7 @@ test('thousands of blocks of one unit', () => {
   log.begin();
   for (let i = 0; i < 20_000; i++) blocks.run([6, i, 7]);
   for (let i = 0; i < 5_000; i++) blocks.run([9, i * 3, 0]);
-  for (let i = 0; i < 5_000; i++) blocks.run([0, 0, 9]);
+  for (let i = 0; i < 20_000; i++) blocks.run([0, 0, 9]);
   log.undo();
   expect(picture(blocks.memory, blocks.arena)).toEqual(before);
 });
