@@ -11,7 +11,7 @@ import { fromRows } from './arbitrary-parts.ts';
 import { SORTS } from './sort-arbitraries.ts';
 import { Twins } from './twin-run.ts';
 
-const RUNS = Number(process.env['DIFFERENTIAL_RUNS'] ?? 80);
+const RUNS = Number(process.env['DIFFERENTIAL_RUNS'] ?? 40);
 const STEPS = 60;
 
 describeWith(['redis-server'], 'random SORTs get the replies of stock Redis', () => {
