@@ -76,7 +76,7 @@ const ORDERLY = { appendfsync: 'no', workers: 2, most: 100, isClean: true };
 const SLOW_NEWS: Plant = {
   file: 'src/dispatch/dispatcher.ts',
   text: 'if (outgoing.length === 0 || this.telling) return;',
-  replacement: `if (outgoing.length === 0 || this.telling) return; if (this.rings.worker === 0) ${busy(20_000)}`,
+  replacement: `if (outgoing.length === 0 || this.telling) return; if (this.rings.worker === 0) ${busy(100_000)}`,
 };
 
 const shapes = [1, 2].flatMap((workers) =>
