@@ -349,10 +349,10 @@ export class Acceptor {
         identity,
       });
     }
-    await this.supervisor.nextOfAll('ready');
-    // after the workers: what is rung for them before they listen stays rung, and the cores are free for what clients wait for
+    const ready = this.supervisor.nextOfAll('ready');
     this.startJournalThread();
     for (let lane = 0; lane < this.journal.lanes; lane++) this.startJournalThread(lane);
+    await ready;
   }
 
   /** The journal thread, or the sync lane `lane`. */
