@@ -28,6 +28,8 @@ export interface RecordLoadParts {
   executor: Executor;
   /** Unix ms. */
   nowMs: () => number;
+  /** A record ran. */
+  applied: () => void;
   progress: (bytes: number) => void;
 }
 
@@ -83,6 +85,7 @@ class RecordLoad {
     if (reply.pos > 0 && reply.buf[0] === MINUS)
       throw this.damage(offset, `${args.text(0)}: ${reply.buf.toString('latin1', 1, reply.pos).trimEnd()}`);
     reply.rewind(0);
+    this.parts.applied();
     return true;
   }
 

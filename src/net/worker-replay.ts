@@ -19,12 +19,12 @@ import type { Args } from '../resp/args.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import { noteLoaded } from '../shard/load-progress.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
-import { PROCESS_BITS } from '../shard/world.ts';
+import { PROCESS_BITS, type ShardHeader } from '../shard/world.ts';
+import { LoadDelay } from './load-delay.ts';
 import { loadRecords } from './redis-records.ts';
 
 const MINUS = 45;
 const SLICE_MS = 5;
-const MICROS_PER_MS = 1000;
 
 export interface WorkerLoadParts {
   access: ShardAccess;
@@ -37,7 +37,7 @@ export interface WorkerLoadParts {
   owns: (shard: number) => boolean;
   /** Stores a library of functions: its code, one byte per character. Throws DamageError where it has no name. */
   library: (code: string) => void;
-  /** Setting key-load-delay: microseconds to wait after each record. */
+  /** Setting key-load-delay: microseconds to wait per key or record. */
   delayMicros: () => number;
 }
 
@@ -47,11 +47,11 @@ type Job = Generator<void, FromWorker, void>;
 export class WorkerLoad {
   private readonly parts: WorkerLoadParts;
   private readonly jobs: Job[] = [];
-  private delayMicros = 0;
-  private readonly napWord = new Int32Array(new SharedArrayBuffer(4));
+  private readonly delay: LoadDelay;
 
   constructor(parts: WorkerLoadParts) {
     this.parts = parts;
+    this.delay = new LoadDelay(parts.delayMicros);
   }
 
   /** Checks a shard's files; then says `scanned` or `load-failed`. */
@@ -80,10 +80,10 @@ export class WorkerLoad {
   }
 
   private readonly slice = (): void => {
-    const endMs = systemClock.steadyMs() + SLICE_MS;
-    this.delayMicros = this.parts.delayMicros();
+    const nowMs = systemClock.steadyMs();
+    this.delay.look(nowMs);
     try {
-      while (this.jobs.length > 0 && systemClock.steadyMs() < endMs) {
+      while (this.jobs.length > 0 && !this.delay.isDue && systemClock.steadyMs() < nowMs + SLICE_MS) {
         const step = this.jobs[0].next();
         if (!step.done) continue;
         this.jobs.shift();
@@ -94,7 +94,9 @@ export class WorkerLoad {
       this.parts.send({ kind: 'load-failed', message: error.message });
       return;
     }
-    if (this.jobs.length > 0) setImmediate(this.slice);
+    if (this.jobs.length === 0) return;
+    if (this.delay.isDue) setTimeout(this.slice, this.delay.beginWait(systemClock.steadyMs()));
+    else setImmediate(this.slice);
   };
 
   private *scanJob({ shard, shards, files }: ScanOrder): Job {
@@ -105,22 +107,35 @@ export class WorkerLoad {
     const { access, makeExecutor } = this.parts;
     const executor = makeExecutor();
     const progress = (bytes: number): void => noteLoaded(access.headers[0], bytes);
-    const parts = { access, executor, nowMs: systemClock.wallMs, progress };
-    return { kind: 'records-loaded', loaded: yield* loadRecords(request, parts) };
+    const applied = (): void => this.delay.loaded(1);
+    const parts = { access, executor, nowMs: systemClock.wallMs, applied, progress };
+    const loaded = yield* loadRecords(request, parts);
+    yield* this.waits();
+    return { kind: 'records-loaded', loaded };
   }
 
   private *rdbJob(path: string, nowMs: number): Job {
     const { access, owns } = this.parts;
     const header = access.headers[access.spaces.findIndex((_, shard) => owns(shard))] ?? access.headers[0];
-    const progress = (bytes: number): void => noteLoaded(header, bytes);
-    return { kind: 'rdb-loaded', loaded: yield* this.rdbSteps(path, owns, nowMs, progress) };
+    const loaded = yield* this.rdbSteps(path, owns, nowMs, header);
+    yield* this.waits();
+    return { kind: 'rdb-loaded', loaded };
   }
 
-  private rdbSteps(path: string, owns: (shard: number) => boolean, nowMs: number, progress: (bytes: number) => void) {
+  /** Ends when nothing is owed any more to key-load-delay. */
+  private *waits(): Generator<void, void, void> {
+    while (this.delay.isDue) yield;
+  }
+
+  private rdbSteps(path: string, owns: (shard: number) => boolean, nowMs: number, header: ShardHeader) {
     const { spaces, latches } = this.parts.access;
     const clockMs = systemClock.wallMs();
     const { hasher } = spaces[0];
     const { library } = this.parts;
+    const progress = (bytes: number, entries: number): void => {
+      noteLoaded(header, bytes);
+      this.delay.loaded(entries);
+    };
     return rdbLoadSteps(path, { files: systemFiles, spaces, latches, hasher, owns, nowMs, clockMs, progress, library });
   }
 
@@ -137,14 +152,15 @@ export class WorkerLoad {
         return true;
       },
       progress,
-      singleSteps: () => this.delayMicros > 0,
+      singleSteps: () => this.delay.isOn,
     };
     for (const file of files) {
       if (isRdbFile(systemFiles, file.path))
-        commands += (yield* this.rdbSteps(file.path, (one) => one === shard, 0, progress)).keys;
+        commands += (yield* this.rdbSteps(file.path, (one) => one === shard, 0, header)).keys;
       else yield* replaySteps(systemFiles, [file], handler);
     }
     executor.clearTouched();
+    yield* this.waits();
     return { kind: 'replayed', shard, commands };
   }
 
@@ -162,7 +178,7 @@ export class WorkerLoad {
       );
     }
     reply.rewind(0);
-    if (this.delayMicros > 0) Atomics.wait(this.napWord, 0, 0, this.delayMicros / MICROS_PER_MS);
+    this.delay.loaded(1);
     return true;
   }
 }

@@ -35,8 +35,8 @@ export interface RdbLoadParts {
   clockMs: number;
   /** A library of functions, for the thread that owns shard 0: its code, one byte per character. */
   library: (code: string) => void;
-  /** So many more bytes of the file are behind us. */
-  progress: (bytes: number) => void;
+  /** So many more bytes of the file are behind us, and so many entries, whoever takes them. */
+  progress: (bytes: number, entries: number) => void;
 }
 
 /** The memory cannot take what the file holds. */
@@ -80,7 +80,9 @@ class RdbLoad extends RdbWalk {
   private readonly parts: RdbLoadParts;
   private readonly values: RdbValueReader[];
   private readonly shardOfSlot: Uint8Array;
+  /** Bytes that `progress` knows of, entries that it does not know of. */
   private told = 0;
+  private entries = 0;
   private key = Buffer.alloc(256);
 
   constructor(reader: RdbFileReader, parts: RdbLoadParts) {
@@ -94,8 +96,9 @@ class RdbLoad extends RdbWalk {
   step(): boolean {
     let done = false;
     for (let i = 0; i < ENTRIES_PER_STEP && !done; i++) done = this.next();
-    this.parts.progress(this.reader.offset - this.told);
+    this.parts.progress(this.reader.offset - this.told, this.entries);
     this.told = this.reader.offset;
+    this.entries = 0;
     return done;
   }
 
@@ -105,6 +108,7 @@ class RdbLoad extends RdbWalk {
 
   protected override entry(rdbType: number): void {
     const { reader, parts } = this;
+    this.entries++;
     reader.string();
     const length = reader.sEnd - reader.sStart;
     if (length > MAX_KEY_BYTES) throw new DamagedRdbError(`a key of ${length} bytes is too long`);

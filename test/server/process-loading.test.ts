@@ -119,4 +119,25 @@ describeSkein('while the data is loaded', () => {
     expect(await client.call('DBSIZE')).toBe(400);
     expect(String(await client.call('INFO', 'persistence'))).not.toMatch(/loading_total_bytes/);
   });
+
+  test.each([1, 2])('keys of an RDB file wait, too: each once, with %i workers', async (workers) => {
+    const [keys, delayMicros] = [2000, 300];
+    const options = { ...START.options, appendonly: 'no', save: '' };
+    const start = { ...START, skeinOptions: { workers, shards: 2 } };
+    const first = await servers.start({ ...start, options });
+    const saver = await first.connect();
+    await saver.pipeline(Array.from({ length: keys }, (_, i) => ['SET', `k:${i}`, i]));
+    await saver.must('SAVE');
+    await first.kill();
+    const { folder, port } = first;
+    const slow = { ...start, options: { ...options, 'key-load-delay': delayMicros }, folder, port };
+    const server = servers.add(await ServerProcess.spawn(slow));
+    const client = await earlyClient(server);
+    await waitUntil('the load', async () =>
+      /loading_loaded_perc:[1-9]/.test(String(await client.call('INFO', 'persistence'))),
+    );
+    expect(await server.ready()).toBe(true);
+    const seconds = Number(/DB loaded from disk: 2000 keys in ([\d.]+) seconds/.exec(server.log())?.[1]);
+    expect(seconds).toBeGreaterThanOrEqual((keys * delayMicros) / 1_000_000 - 0.005);
+  });
 });
