@@ -291,6 +291,10 @@ export class Dispatcher {
   /** A command between MULTI and EXEC, the latter included. NOT_QUEUED: it runs now, as anywhere. */
   private inMulti(session: Session, transaction: Transaction, row: CommandRow, args: Args, start: number): number {
     const bits = this.facts.stateBits();
+    // the common case; nothing of what follows concerns it
+    if (bits === 0 && !this.memoryBounded && row.isPlain && row.run !== null) {
+      return this.queue(session, transaction, row, args, row.flagBits, start);
+    }
     const flags = row === EXEC ? transaction.gateFlags(row) : this.flagsOf(row, args);
     const refusal = refuseByFlags(endsTransaction(row) ? flags : flags | FLAG.denyoom, this.facts, bits);
     if (refusal !== null) return this.refuse(session, row, refusal, start);
@@ -306,7 +310,19 @@ export class Dispatcher {
       this.reply.error(WATCH_IN_MULTI);
       return this.finish(session, row, start);
     }
-    this.transactions.queue(session, transaction, row, args, flags);
+    return this.queue(session, transaction, row, args, flags, start);
+  }
+
+  private queue(
+    session: Session,
+    multi: Transaction,
+    row: CommandRow,
+    args: Args,
+    flags: number,
+    start: number,
+  ): number {
+    session.lastRow = row.id;
+    this.transactions.queue(session, multi, row, args, flags);
     if (session.replyMode !== REPLY_MODE.on) this.applyReplyMode(session, start);
     return ANSWERED;
   }

@@ -20,7 +20,7 @@ import type { Listener, PushPeer, Subscriptions } from '../pubsub/push-listener.
 import type { Tracking } from '../pubsub/tracking-clients.ts';
 import type { ScriptRuntime } from '../scripting/script-runtime.ts';
 import type { BlockedClients, BlockedCommand } from './blocked-clients.ts';
-import { Transaction } from './transaction.ts';
+import { endTransaction, newTransaction, type Transaction } from './transaction.ts';
 import type { SplicedReply } from './transactions.ts';
 import type { WatchedKey, Watches } from './watches.ts';
 
@@ -32,7 +32,7 @@ export interface Control {
   /** False where no shutdown is in progress. */
   abortShutdown(): boolean;
   /** Restarts the data from the journal files, then answers the parked session. */
-  reload(session: Session): void;
+  reload(session: Session, loadsAof: boolean): void;
   /** SAVE, BGSAVE and BGREWRITEAOF; answers the parked session. */
   save(session: Session, how: 'save' | 'bgsave' | 'schedule' | 'rewrite'): void;
   /** CLIENT PAUSE until unix ms `endMs`, or its end (0). Parks the session, which is answered when that holds everywhere. */
@@ -199,15 +199,18 @@ export class Session implements Listener {
   /** False: there is a MULTI already. */
   beginMulti(): boolean {
     if (this.multi !== null) return false;
-    this.multi = new Transaction();
+    this.multi = newTransaction();
     this.server.clients.setQueued(this.record, 0, 0);
     return true;
   }
 
   /** Forgets what is queued; the watches stay. */
   endMulti(): void {
-    if (this.multi === null) return;
+    const { multi } = this;
+    if (multi === null) return;
     this.multi = null;
+    // what EXEC runs at this moment (CLIENT KILL of itself) is for nobody else
+    if (!this.isExecuting) endTransaction(multi);
     this.server.clients.setQueued(this.record, -1, 0);
   }
 

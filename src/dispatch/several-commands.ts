@@ -49,17 +49,30 @@ export class SeveralCommands {
     this.latchedMark[shard] = 1;
   }
 
-  /** The unit will also run this command. What cannot be told before it runs collects every shard. */
-  collect(row: CommandRow, args: Args): void {
-    // where a script goes is known when it is there, and EXEC cannot be taken back
+  /** The unit will also run the commands of which `markShards` was told. */
+  collectMarked(marks: Uint8Array): void {
+    const { latchedMark } = this;
+    for (let shard = 0; shard < this.shards; shard++) latchedMark[shard] |= marks[shard];
+  }
+
+  /**
+   * Outside of units: marks the shards that a command will touch, and keeps the place of its key in `args`. What cannot be told before
+   * it runs marks every shard.
+   */
+  markShards(row: CommandRow, args: Args, marks: Uint8Array): void {
     if (row.run === null && !row.isScript) return;
-    if (row.reach !== REACH.keys || row.isScript) {
-      this.latchedMark.fill(1);
+    const { executor, unit } = this;
+    if (row.oneKey) {
+      if (args.located === row.firstKey || executor.locateAhead(args, row.firstKey) >= 0) marks[args.keyShard] = 1;
       return;
     }
-    const { executor, unit } = this;
+    // where a script goes is known when it is there, and EXEC cannot be taken back
+    if (row.reach !== REACH.keys || row.isScript) {
+      marks.fill(1);
+      return;
+    }
     if (executor.route(row, args, 0) < SEVERAL_SHARDS) return;
-    for (let i = 0; i < unit.heldCount; i++) this.latchedMark[unit.held[i]] = 1;
+    for (let i = 0; i < unit.heldCount; i++) marks[unit.held[i]] = 1;
   }
 
   /**

@@ -10,7 +10,7 @@
  */
 import { COUNTER } from '../admin/server-counters.ts';
 import { COMMANDS, type CommandRow } from '../commands/command-table.ts';
-import type { Args } from '../resp/args.ts';
+import { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import type { CommandTiming } from './command-timing.ts';
 import { DONE, type Executor } from './executor.ts';
@@ -30,6 +30,8 @@ const IMMEDIATE: ReadonlySet<CommandRow> = new Set(
 const ENDING: ReadonlySet<CommandRow> = new Set(
   ['exec', 'discard', 'quit', 'reset'].map((name) => COMMANDS.byName(name)!),
 );
+
+const NO_BYTES = Buffer.alloc(0);
 
 export const EXECABORT = 'EXECABORT Transaction discarded because of previous errors.';
 export const WATCH_IN_MULTI = 'ERR WATCH inside MULTI is not allowed';
@@ -75,6 +77,8 @@ export class Transactions {
   private readonly reply: ReplyWriter;
   private readonly timing: CommandTiming;
   private readonly counters: Float64Array;
+  /** The command that EXEC runs. */
+  private readonly args = new Args();
   /** Where in the reply of the running EXEC an answer from another thread belongs. */
   private readonly gaps: number[] = [];
 
@@ -95,9 +99,12 @@ export class Transactions {
 
   /** `flags`: the command's, and those of the script that it runs. */
   queue(session: Session, transaction: Transaction, row: CommandRow, args: Args, flags: number): void {
-    transaction.queue(row, args.copyOwned(), flags);
+    this.several.markShards(row, args, transaction.shards);
+    transaction.queue(row, args, flags);
+    // the next command of these arguments is another one
+    args.located = 0;
     this.server.clients.setQueued(session.record, transaction.count, transaction.bytes);
-    this.reply.simple('QUEUED');
+    this.reply.queued();
   }
 
   /**
@@ -135,14 +142,15 @@ export class Transactions {
     const { several } = this;
     several.beginCollecting();
     for (const { shard } of session.watched) several.collectShard(shard);
-    const { rows, args } = transaction;
-    for (let i = 0; i < rows.length; i++) several.collect(rows[i], args[i]);
+    several.collectMarked(transaction.shards);
   }
 
   private runAll(session: Session, transaction: Transaction): void {
     const { executor, reply } = this;
-    const { rows, args } = transaction;
+    const { args } = this;
+    const { rows } = transaction;
     const parked = session.parked;
+    let at = 0;
     this.gaps.length = 0;
     session.isExecuting = true;
     executor.unit.several = rows.length > 1;
@@ -151,11 +159,15 @@ export class Transactions {
     for (let i = 0; i < rows.length; i++) {
       session.parked = false;
       const start = reply.pos;
-      this.runCommand(session, rows[i], args[i]);
+      at = transaction.load(at, args);
+      this.runCommand(session, rows[i], args);
       if (session.parked && reply.pos === start) this.gaps.push(start);
     }
     session.parked = parked;
     session.isExecuting = false;
+    // what was long is not kept
+    args.buf = NO_BYTES;
+    args.shrink(0);
   }
 
   private runCommand(session: Session, row: CommandRow, args: Args): void {

@@ -47,6 +47,7 @@ const LETTER_K = 75;
 const LETTER_O = 79;
 const LETTER_T = 116;
 const LETTER_F = 102;
+const QUEUED = Buffer.from('+QUEUED\r\n');
 
 export class ReplyWriter {
   buf: Buffer;
@@ -78,6 +79,14 @@ export class ReplyWriter {
     buf[pos + 3] = CR;
     buf[pos + 4] = LF;
     this.pos = pos + 5;
+  }
+
+  /** What MULTI answers to a command that waits for EXEC. */
+  queued(): void {
+    if (this.pos + HEADER_BYTES > this.limit) this.grow(HEADER_BYTES);
+    const { buf, pos } = this;
+    for (let i = 0; i < QUEUED.length; i++) buf[pos + i] = QUEUED[i];
+    this.pos = pos + QUEUED.length;
   }
 
   /** A status reply; line ends in the text become blanks. */
