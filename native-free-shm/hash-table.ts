@@ -288,6 +288,22 @@ export class HashTable {
   }
 
   /**
+   * Makes buckets for `entries` entries that the table will have, up to `steps` of them per call; true: there is more to do. While they
+   * are empty nothing has to be moved; a division of full ones waits for the hash of each entry.
+   */
+  prepareStep(root: number, entries: number, steps: number): boolean {
+    const r = this.segments[root >>> 26];
+    const at = (root & OFFSET_MASK) << 2;
+    this.arena.willChange(root);
+    for (let i = 0; i < steps; i++) {
+      if (entries <= GROW_AT * this.buckets(r, at) || !this.arena.reserve(this.growthBytes(root, 1))) return false;
+      if (r[at + DIRECTORY] === 0) this.openFirstPage(r, at);
+      else this.divide(r, at);
+    }
+    return true;
+  }
+
+  /**
    * Visits the entries of one home bucket of the level and of the bucket that was divided off it. `cursor` 0 starts; returns the
    * next cursor (0 … 2^32 - 1), 0 at the end. Whatever is in the table all the time between is visited at least once, however the
    * table grows or shrinks: the cursor counts in reversed binary. `visit` must not change the table.

@@ -113,7 +113,8 @@ export class Keyspace {
     return this.roots[(db << 1) + 1];
   }
 
-  private openRoot(db: number): number {
+  /** As root, and makes it where there is none; `reserve` has answered true. */
+  openRoot(db: number): number {
     const at = db << 1;
     if (this.roots[at] === 0) {
       this.roots[at] = this.table.create();

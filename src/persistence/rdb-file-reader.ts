@@ -25,6 +25,8 @@ export class RdbFileReader extends RdbReader {
   private base = 0;
   private summed = 0;
   private readonly crc = new Crc64();
+  /** Called before the bytes of `buf` move. True: they are still needed where they are, reading goes on in another buffer. */
+  beforeMove: (() => boolean) | null = null;
 
   /** Opens the file and reads its first bytes. Throws DamageError, and the system's errors. */
   constructor(files: Files, path: string) {
@@ -49,6 +51,11 @@ export class RdbFileReader extends RdbReader {
     return new DamageError(this.path, this.offset, problem);
   }
 
+  /** Bytes of the file behind the next one. */
+  get bytesLeft(): number {
+    return this.size - this.offset;
+  }
+
   /** Offset in the file of the next byte. */
   get offset(): number {
     return this.base + this.pos;
@@ -57,9 +64,11 @@ export class RdbFileReader extends RdbReader {
   override need(bytes: number): void {
     if (this.pos + bytes <= this.end) return;
     if (this.offset + bytes > this.size) throw this.damage('unexpected end');
+    const isKept = this.beforeMove?.() ?? false;
     this.crc.update(this.buf, this.summed, this.pos);
     const left = this.end - this.pos;
-    const target = bytes > this.buf.length ? Buffer.allocUnsafeSlow(bytes + READ_BYTES) : this.buf;
+    const isShort = bytes > this.buf.length;
+    const target = isShort || isKept ? Buffer.allocUnsafeSlow((isShort ? bytes : 0) + READ_BYTES) : this.buf;
     this.buf.copy(target, 0, this.pos, this.end);
     this.base += this.pos;
     this.pos = 0;

@@ -8,13 +8,24 @@ import { DamagedRdbError } from '../datatypes/rdb-reader.ts';
 import type { Files } from '../env/files.ts';
 import { MAX_KEY_BYTES, NO_DEADLINE, TYPE_STRING } from '../keyspace/entry.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
+import { RDB_OPCODE, RDB_TYPE } from '../keyspace/rdb-types.ts';
 import { RdbValueReader, READ } from '../keyspace/rdb-value-reader.ts';
 import { skipRdbValue } from '../keyspace/rdb-value-skip.ts';
 import { slotMap, slotOf } from '../keyspace/slot.ts';
 import { RdbFileReader } from './rdb-file-reader.ts';
 import { RdbWalk } from './rdb-walk.ts';
+import { PUT, StringBatch } from './string-batch.ts';
+import { TablePlan } from './table-plan.ts';
 
-const ENTRIES_PER_STEP = 64;
+/** What a step may cost: a plain string costs 1, anything else so much. */
+const COST_PER_STEP = 512;
+const COST_OF_OTHERS = 8;
+/** Lengths of one byte are below the first, of two bytes below the second. */
+const ONE_BYTE_LENGTHS = 64;
+const TWO_BYTE_LENGTHS = 128;
+/** Opcode and eight bytes of a deadline, form, and two lengths. */
+const MAX_HEAD_BYTES = 14;
+const TWO_32 = 4294967296;
 const SPIN_MICROS = 20;
 /** So many keys without a value are named in the log. */
 const EMPTY_KEYS_NAMED = 20;
@@ -80,6 +91,15 @@ class RdbLoad extends RdbWalk {
   private readonly parts: RdbLoadParts;
   private readonly values: RdbValueReader[];
   private readonly shardOfSlot: Uint8Array;
+  /** By shard; null: another thread loads it. */
+  private readonly batches: (StringBatch | null)[];
+  /** Database of what is in the batches, and where its bytes lie. */
+  private batchDb = 0;
+  private batchBuf: Buffer;
+  /** Is a latch held? Then no batch can be put. */
+  private holds = false;
+  private readonly plan: TablePlan;
+  private readonly clock: number;
   /** Bytes that `progress` knows of, entries that it does not know of. */
   private told = 0;
   private entries = 0;
@@ -90,16 +110,107 @@ class RdbLoad extends RdbWalk {
     this.parts = parts;
     this.values = parts.spaces.map((space) => new RdbValueReader(space));
     this.shardOfSlot = slotMap(parts.spaces.length);
+    const { spaces, latches, hasher, owns } = parts;
+    this.batches = spaces.map((ks, shard) => (owns(shard) ? new StringBatch(ks, latches[shard], hasher) : null));
+    this.plan = new TablePlan(spaces, latches, owns);
+    this.clock = Math.floor(parts.clockMs / 1000) & CLOCK_MASK;
+    this.batchBuf = reader.buf;
+    reader.beforeMove = () => this.holds || this.putAll();
   }
 
   /** Reads some entries; true: the file is done. */
   step(): boolean {
+    if (this.plan.step()) return false;
     let done = false;
-    for (let i = 0; i < ENTRIES_PER_STEP && !done; i++) done = this.next();
+    for (let left = COST_PER_STEP; left > 0 && !done; left -= COST_OF_OTHERS) {
+      left -= this.strings(left);
+      if (left > 0) done = this.next();
+    }
+    if (done) this.putAll();
     this.parts.progress(this.reader.offset - this.told, this.entries);
     this.told = this.reader.offset;
     this.entries = 0;
     return done;
+  }
+
+  /**
+   * Takes plain strings, up to `most`, as long as they follow one another whole in the reader's buffer; how many there were. The same as
+   * `next` for each of them, without a call where the entry is another thread's.
+   */
+  private strings(most: number): number {
+    if (this.deadline !== NO_DEADLINE || this.idleSeconds >= 0) return 0;
+    const { reader, parts, batches, shardOfSlot, plan } = this;
+    const { buf, end } = reader;
+    if (this.batchBuf !== buf) this.putAll();
+    this.batchBuf = buf;
+    let { pos } = reader;
+    let count = 0;
+    for (; count < most && pos + MAX_HEAD_BYTES <= end; count++) {
+      let at = pos;
+      let deadline = NO_DEADLINE;
+      if (buf[at] === RDB_OPCODE.expireTimeMs) {
+        deadline = buf.readInt32LE(at + 5) * TWO_32 + buf.readUInt32LE(at + 1);
+        at += 9;
+      }
+      if (buf[at++] !== RDB_TYPE.string) break;
+      let length = buf[at++];
+      if (length >= ONE_BYTE_LENGTHS) {
+        if (length >= TWO_BYTE_LENGTHS) break;
+        length = ((length & 63) << 8) | buf[at++];
+      }
+      const keyStart = at;
+      const keyEnd = keyStart + length;
+      if (keyEnd + 2 > end) break;
+      at = keyEnd;
+      length = buf[at++];
+      if (length >= ONE_BYTE_LENGTHS) {
+        if (length >= TWO_BYTE_LENGTHS) break;
+        length = ((length & 63) << 8) | buf[at++];
+      }
+      if (at + length > end) break;
+      pos = at + length;
+      const shard = shardOfSlot[slotOf(buf, keyStart, keyEnd)];
+      plan.met[shard] = 1;
+      const batch = batches[shard];
+      if (batch === null) continue;
+      if (deadline !== NO_DEADLINE && deadline <= parts.nowMs) this.expired++;
+      else if (batch.add(keyStart, keyEnd, at, pos, deadline)) {
+        reader.pos = pos;
+        this.put(batch);
+      }
+    }
+    reader.pos = pos;
+    this.entries += count;
+    plan.note(count);
+    return count;
+  }
+
+  private put(batch: StringBatch): void {
+    const count = batch.size;
+    const outcome = batch.put(this.batchDb, this.batchBuf, this.clock);
+    if (outcome !== PUT.ok) this.refuse(outcome === PUT.twice);
+    this.keys += count;
+  }
+
+  /** Always false: nothing needs the buffer's bytes any more. */
+  private putAll(): boolean {
+    for (const batch of this.batches) if (batch !== null) this.put(batch);
+    return false;
+  }
+
+  private refuse(twice: boolean): never {
+    if (twice) throw new DamagedRdbError('a key stands twice');
+    const { path, offset } = this.reader;
+    throw new NoRoomForFileError(`${path}: the memory is full at byte ${offset}`);
+  }
+
+  protected override selected(): void {
+    this.putAll();
+    this.batchDb = this.db;
+  }
+
+  protected override expect(keys: number): void {
+    this.plan.expect(this.db, keys, this.reader.bytesLeft);
   }
 
   protected override library(code: string): void {
@@ -115,6 +226,8 @@ class RdbLoad extends RdbWalk {
     if (this.key.length < length) this.key = Buffer.alloc(length * 2);
     reader.sBuf.copy(this.key, 0, reader.sStart, reader.sEnd);
     const shard = this.shardOfSlot[slotOf(this.key, 0, length)];
+    this.plan.met[shard] = 1;
+    this.plan.note(1);
     const expired = this.deadline !== NO_DEADLINE && this.deadline <= parts.nowMs;
     if (expired && parts.owns(shard)) this.expired++;
     if (!parts.owns(shard) || expired) skipRdbValue(rdbType, reader);
@@ -128,15 +241,16 @@ class RdbLoad extends RdbWalk {
     const value = this.values[shard];
     const hash = parts.hasher.hash(key, 0, keyBytes);
     while (!latch.acquireSpin(SPIN_MICROS));
+    this.holds = true;
     const outcome = value.read(rdbType, reader);
     const room = outcome !== READ.noRoom && ks.reserve(keyBytes + ENTRY_ROOM_BYTES);
     const twice = ks.find(db, hash, key, 0, keyBytes) !== 0;
     if (outcome === READ.ok && room && !twice) this.link(ks, value, hash, keyBytes);
     latch.release();
+    this.holds = false;
     if (outcome === READ.damaged) throw new DamagedRdbError(value.damage);
     if (outcome === READ.empty) return this.noteEmpty(keyBytes);
-    if (twice) throw new DamagedRdbError('a key stands twice');
-    if (!room) throw new NoRoomForFileError(`${reader.path}: the memory is full at byte ${reader.offset}`);
+    if (twice || !room) this.refuse(twice);
   }
 
   private noteEmpty(keyBytes: number): void {
@@ -145,7 +259,7 @@ class RdbLoad extends RdbWalk {
 
   private link(ks: Keyspace, value: RdbValueReader, hash: number, keyBytes: number): void {
     const { reader, key, db, deadline } = this;
-    ks.clock = Math.floor(this.parts.clockMs / 1000) & CLOCK_MASK;
+    ks.clock = this.clock;
     const h =
       value.type === TYPE_STRING
         ? ks.setString(db, hash, key, 0, keyBytes, reader.sBuf, reader.sStart, reader.sEnd, deadline, 0)

@@ -23,6 +23,12 @@ export abstract class RdbWalk {
   /** The reader stands before the key of an entry of form `rdbType`: steps over it. */
   protected abstract entry(rdbType: number): void;
 
+  /** Entries of database `db` follow. */
+  protected selected(): void {}
+
+  /** The file says that so many keys of the database follow. It may be wrong. */
+  protected expect(_keys: number): void {}
+
   /** A library of functions: its code, one byte per character. */
   protected library(_code: string): void {}
 
@@ -38,9 +44,10 @@ export abstract class RdbWalk {
         this.db = reader.length();
         if (this.db >= this.databases)
           throw new DamagedRdbError(`it has a database ${this.db}, there are ${this.databases} here`);
+        this.selected();
         return false;
       case RDB_OPCODE.resizeDb:
-        reader.length();
+        this.expect(reader.length());
         reader.length();
         return false;
       case RDB_OPCODE.aux:
