@@ -47,10 +47,16 @@ export function debugDenyScripts(session: Session, args: Args, reply: ReplyWrite
   reply.ok();
 }
 
-/** RELOAD and LOADAOF: the data set comes from the journal files alone; the answer follows when it is there. */
+/** RELOAD: the data set comes from the journal files alone; the answer follows when it is there. */
 export function debugReload(session: Session, _args: Args, _reply: ReplyWriter): void {
   session.park();
-  session.server.control.reload(session);
+  session.server.control.reload(session, false);
+}
+
+/** The same; with `appendonly no` from the files that BGREWRITEAOF has written, if it has. */
+export function debugLoadAof(session: Session, _args: Args, _reply: ReplyWriter): void {
+  session.park();
+  session.server.control.reload(session, true);
 }
 
 export function debugLog(session: Session, args: Args, reply: ReplyWriter): void {

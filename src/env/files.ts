@@ -94,6 +94,24 @@ export const systemFiles: Files = {
   },
 };
 
+/** For files whose bytes are safe, or worth nothing: that closing them failed changes nothing, the number is free all the same. */
+export function closeQuietly(files: Files, fd: number): void {
+  try {
+    files.close(fd);
+  } catch {
+    // see above
+  }
+}
+
+/** Removes what nobody needs, if the system lets us. */
+export function removeQuietly(files: Files, path: string): void {
+  try {
+    files.remove(path);
+  } catch {
+    // it stays, and takes room: the next rewrite, or start, sweeps it
+  }
+}
+
 const ERRNO_EIO = -5;
 
 /** The system's error number (negative, as Node gives it) of a thrown value; EIO where it carries none. */
@@ -145,14 +163,22 @@ export function readWhole(files: Files, path: string): Buffer {
 /** Replaces a small file in one step: a crash leaves the old one or the new one, complete and on stable storage. */
 export function replaceFile(files: Files, folder: string, name: string, content: Buffer): void {
   const temporary = `${folder}/temp-${name}`;
-  files.remove(temporary);
-  const fd = files.open(temporary, OPEN.create);
+  writeSynced(files, temporary, content);
+  files.rename(temporary, `${folder}/${name}`);
+  files.syncFolder(folder);
+}
+
+/** Makes a small file, in the place of one that may be there; its bytes are on stable storage. Where that fails no file is left. */
+export function writeSynced(files: Files, path: string, content: Buffer): void {
+  files.remove(path);
+  const fd = files.open(path, OPEN.create);
   try {
     writeAllParts(files, fd, [content], 0);
     files.syncData(fd);
+  } catch (error) {
+    removeQuietly(files, path);
+    throw error;
   } finally {
-    files.close(fd);
+    closeQuietly(files, fd);
   }
-  files.rename(temporary, `${folder}/${name}`);
-  files.syncFolder(folder);
 }

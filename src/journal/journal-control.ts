@@ -7,7 +7,7 @@
  */
 import { Doorbell } from '../../native-free-shm/doorbell.ts';
 import { showProgress } from '../../native-free-shm/heartbeats.ts';
-import { errnoOf, errnoText, type Files } from '../env/files.ts';
+import { closeQuietly, errnoOf, errnoText, type Files } from '../env/files.ts';
 import type { Journal } from './journal.ts';
 import {
   exclusively,
@@ -110,16 +110,17 @@ export class JournalControl {
 
   /**
    * Has all journals go on in other files from their heads on; the caller holds all latches. What is published is written to the old
-   * files first, but not synced. `begin` makes a shard's new file, open, for records from `position` on; `named` gives the new
-   * files their place in the manifests. Returns the heads and the old file numbers, which are the caller's to sync and to close; null:
-   * the disk refused and nothing has changed. No safe position moves until the caller says `endRotation`: when old and new files are
-   * on stable storage, the latter under their names.
+   * files first, but not synced. `begin` makes a shard's new file, open, for records from `position` on; `name` gives it its place in
+   * the shard's manifest. A shard whose file cannot be named goes on in the old one, and so do those behind it: each manifest says
+   * where its shard's records are. Returns the heads, the old file numbers, which are the caller's to sync, and how many shards go on
+   * in new files; null: the disk refused and nothing has changed. No safe position moves until the caller says `endRotation`: when
+   * old and new files are on stable storage, the latter under their names.
    */
   rotateJournals(
     journals: readonly Journal[],
     begin: (shard: number, position: number) => RotatedFile,
-    named: () => void,
-  ): { heads: number[]; oldFds: number[] } | null {
+    name: (shard: number) => void,
+  ): { heads: number[]; oldFds: number[]; rotated: number } | null {
     for (const journal of journals) {
       while (journal.undrained()) {
         if (journal.drain()) continue;
@@ -134,16 +135,21 @@ export class JournalControl {
       return null;
     }
     const heads = this.words.map((words) => words.loadHead());
-    const made = this.words.map((_, shard) => begin(shard, heads[shard]));
-    named();
     const oldFds = this.words.map((words) => words.i32[words.fd]);
-    this.words.forEach((words, shard) => {
-      words.i32[words.db] = -1;
-      words.i32[words.fd] = made[shard].fd;
-      words.i32[words.salt] = made[shard].salt | 0;
-      words.f64[words.fileBytes] = made[shard].fileBytes;
-    });
-    return { heads, oldFds };
+    const made: RotatedFile[] = [];
+    let rotated = 0;
+    try {
+      for (const head of heads) made.push(begin(made.length, head));
+      for (; rotated < made.length; rotated++) name(rotated);
+    } catch {
+      // the room for a first line or for a name was not to be had: `rotated` says how far we came
+      if (rotated === 0) {
+        giveBack(this.i32, GLOBAL.round);
+        return null;
+      }
+    }
+    for (let shard = 0; shard < rotated; shard++) goOnIn(this.words[shard], made[shard]);
+    return { heads, oldFds, rotated };
   }
 
   /**
@@ -232,6 +238,13 @@ export class JournalControl {
   }
 }
 
+function goOnIn(words: JournalWords, file: RotatedFile): void {
+  words.i32[words.db] = -1;
+  words.i32[words.fd] = file.fd;
+  words.i32[words.salt] = file.salt | 0;
+  words.f64[words.fileBytes] = file.fileBytes;
+}
+
 function closeOne(words: JournalWords, files: Files): void {
   const fd = words.i32[words.fd];
   const head = words.loadHead();
@@ -239,5 +252,5 @@ function closeOne(words: JournalWords, files: Files): void {
   words.storePosition(words.safe, head);
   words.i32[words.fd] = -1;
   Atomics.store(words.i32, words.policy, POLICY.none);
-  if (fd >= 0) files.close(fd);
+  if (fd >= 0) closeQuietly(files, fd);
 }

@@ -9,6 +9,7 @@ import type { ServerSamplesMemory } from '../admin/server-samples.ts';
 import type { SettingsMemory } from '../admin/settings-store.ts';
 import type { SlowLogMemory } from '../admin/slow-log.ts';
 import type { JournalMemory } from '../journal/journal-memory.ts';
+import type { SumShare } from '../persistence/rdb-file-reader.ts';
 import type { RdbLoaded } from '../persistence/rdb-load.ts';
 import type { ScanOrder } from '../persistence/recovery.ts';
 import type { ScanResult } from '../persistence/scan.ts';
@@ -70,7 +71,7 @@ export type ToWorker =
   | { kind: 'scan'; order: ScanOrder }
   | ({ kind: 'replay' } & ReplayRequest)
   /** Loads the worker's own shards out of an RDB file. */
-  | { kind: 'load-rdb'; path: string; keepsExpired: boolean }
+  | { kind: 'load-rdb'; path: string; keepsExpired: boolean; sumShare: SumShare }
   /** Loads all shards out of records of a Redis server. */
   | ({ kind: 'load-records' } & RecordsRequest)
   /** Answers a parked session: a whole RESP reply in latin1. */
@@ -91,7 +92,8 @@ export type FromWorker =
   | { kind: 'load-failed'; message: string }
   | { kind: 'listening' }
   | { kind: 'listen-failed'; message: string }
-  | { kind: 'reload'; worker: number; session: number }
+  /** DEBUG RELOAD, and LOADAOF. */
+  | { kind: 'reload'; worker: number; session: number; loadsAof: boolean }
   | { kind: 'save'; worker: number; session: number; how: SaveHow }
   | { kind: 'shutdown'; worker: number; session: number; request: ShutdownRequest }
   /** CLIENT PAUSE until unix ms `endMs`, and its end (`endMs` 0). */

@@ -476,7 +476,7 @@ export class Acceptor {
         void this.saving.save(message.how, (text) => this.answer(message.worker, message.session, text));
         return;
       case 'reload':
-        void this.reload((text) => this.answer(message.worker, message.session, text));
+        void this.reload(message.loadsAof, (text) => this.answer(message.worker, message.session, text));
         return;
       case 'ready':
       case 'scanned':
@@ -499,10 +499,12 @@ export class Acceptor {
   }
 
   /** DEBUG RELOAD: the data goes away and comes back from the journal files. */
-  private async reload(answer: (reply: string) => void): Promise<void> {
+  private async reload(loadsAof: boolean, answer: (reply: string) => void): Promise<void> {
     if ((this.access.stateBits() & STATE.loading) !== 0)
       return answer('-LOADING the data set is being loaded already\r\n');
-    const problem = await this.home.reload(this.supervisor, this.access, this.journal, this.world.workers);
+    const { supervisor, access, journal: memory, snapshots } = this;
+    const { workers } = this.world;
+    const problem = await this.home.reload({ supervisor, access, memory, workers, snapshots, loadsAof });
     answer(problem === null ? '+OK\r\n' : `-ERR ${problem}\r\n`);
   }
 

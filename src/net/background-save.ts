@@ -2,7 +2,7 @@
 import { SAVE } from '../admin/save-state.ts';
 import { DurabilityRules } from '../dispatch/durability-rules.ts';
 import { systemClock } from '../env/clock.ts';
-import { errnoOf, systemFiles } from '../env/files.ts';
+import { errnoOf, removeQuietly, systemFiles } from '../env/files.ts';
 import {
   type SaveFile,
   type SaveResult,
@@ -97,7 +97,7 @@ class SaveRun implements SnapshotTime {
       else if (error instanceof Error && 'syscall' in error) this.result.problem = error.message;
       else throw error;
       this.open?.abandon();
-      for (const { folder, finalName } of done) systemFiles.remove(`${folder}/${finalName}`);
+      for (const { folder, finalName } of done) removeQuietly(systemFiles, `${folder}/${finalName}`);
       const { latches, pasts } = this.access;
       for (const shard of this.captured) letGo({ latch: latches[shard], past: pasts[shard] }, this);
     }

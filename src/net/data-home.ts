@@ -4,6 +4,7 @@
  */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { LogLevel } from '../admin/log.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
 import { enumWord } from '../admin/settings-table.ts';
@@ -20,7 +21,9 @@ import {
   type Place,
   readDataSet,
   readShardManifest,
+  removeFolderQuietly,
   shardFiles,
+  sweepShard,
   TOP_MANIFEST,
 } from '../persistence/data-set.ts';
 import type { RdbLoaded } from '../persistence/rdb-load.ts';
@@ -30,8 +33,9 @@ import { beginShardLoad } from '../shard/load-progress.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { SHARD_F64, STATE } from '../shard/world.ts';
 import { underAllLatchesSoon } from './all-latches.ts';
+import { endTurn, takeTurn, WORK } from './data-set-turn.ts';
 import { writeDataSet } from './data-set-writer.ts';
-import { claimFolder } from './folder-claim.ts';
+import { claimFolder, isClaimed } from './folder-claim.ts';
 import { CANNOT_WRITE, turnJournalOffSoon, turnJournalOnSoon, wantedPolicies } from './journal-switch.ts';
 import { loadRdbFile, loadRedisData } from './redis-takeover.ts';
 import type { Snapshots } from './snapshots.ts';
@@ -39,6 +43,20 @@ import type { Supervisor } from './supervisor.ts';
 
 /** Longest wait for a thread that is in the middle of a write. */
 const WRITE_OUT_MS = 1000;
+/** How often a reload looks whether it may begin. */
+const LOOK_MS = 2;
+
+export const ELSEWHERE = 'the journal is in another folder, for the setting dir has changed since';
+
+/** What a reload needs of the acceptor. */
+export interface ReloadParts {
+  supervisor: Supervisor;
+  access: ShardAccess;
+  memory: JournalMemory;
+  workers: number;
+  snapshots: Snapshots;
+  loadsAof: boolean;
+}
 
 /** Where the settings say that the data set is. */
 export function placeOf(settings: SettingsStore): Place {
@@ -149,6 +167,7 @@ export class DataHome {
       loadTruncated: this.settings.flag('aof-load-truncated'),
       warn: (text) => this.log('warning', text),
     });
+    for (let shard = 0; shard < memory.shards; shard++) sweepShard(this.place, shard);
     const policies = wantedPolicies(this.settings, memory.shards);
     for (const shard of this.recovered) openJournal(memory, shard.shard, startOf(shard, policies[shard.shard]));
   }
@@ -194,42 +213,56 @@ export class DataHome {
 
   /**
    * Empties memory and replays what the journal files hold (DEBUG RELOAD). Without a journal one is written for this moment,
-   * in a folder of its own, and removed afterwards. Null, or why it was not possible.
+   * in a folder of its own, and removed afterwards; `loadsAof` (DEBUG LOADAOF): or what BGREWRITEAOF has written is taken, if it has.
+   * Null, or why it was not possible.
    */
-  async reload(
-    supervisor: Supervisor,
-    access: ShardAccess,
-    memory: JournalMemory,
-    workers: number,
-  ): Promise<string | null> {
-    const control = new JournalControl(memory);
-    const lasting = control.policy(0) !== POLICY.none;
+  async reload(parts: ReloadParts): Promise<string | null> {
+    const { access, snapshots } = parts;
+    for (let work = 0; (work = takeTurn(access.process, WORK.reload)) !== 0; await pause(LOOK_MS))
+      if (work === WORK.rewrite) await snapshots.stop();
+    const setLoading = (on: boolean) => underAllLatchesSoon(access, () => access.setState(STATE.loading, on));
+    try {
+      await setLoading(true);
+      const problem = await this.reloadInTurn(parts);
+      await setLoading(false);
+      return problem;
+    } finally {
+      endTurn(access.process);
+    }
+  }
+
+  private async reloadInTurn({ supervisor, access, memory, workers, loadsAof }: ReloadParts): Promise<string | null> {
+    const lasting = new JournalControl(memory).policy(0) !== POLICY.none;
     // where the settings say now: dir and the journal may have been changed since the start
     const home = placeOf(this.settings);
-    const place = lasting ? home : { ...home, folder: `${home.folder}.reload` };
-    const setLoading = (on: boolean) => underAllLatchesSoon(access, () => access.setState(STATE.loading, on));
-    await setLoading(true);
+    const written = !lasting && loadsAof ? readDataSet(home) : null;
+    if (lasting && !isClaimed(access.process, home)) return ELSEWHERE;
+    if (written !== null && written.shards !== memory.shards) return `the data set has ${written.shards} shards`;
+    const place = lasting || written !== null ? home : { ...home, folder: `${home.folder}.reload` };
+    const isMade = place !== home;
     let problem: string | null = null;
-    if (!lasting)
+    if (isMade)
       problem = await turnJournalOnSoon(place, access, memory, new Array<Policy>(memory.shards).fill(POLICY.no));
     // what is not in the files would be gone
     if (problem === null && !this.writeOut(memory)) problem = CANNOT_WRITE;
-    if (problem !== null) {
-      await setLoading(false);
-      return problem;
+    if (problem === null) {
+      const files = filesNow(place, memory, written === null);
+      await this.empty(access);
+      await this.replay(supervisor, access, workers, files);
     }
+    if (isMade) {
+      await turnJournalOffSoon(access, memory);
+      removeFolderQuietly(systemFiles, place.folder);
+    }
+    return problem;
+  }
+
+  private async empty(access: ShardAccess): Promise<void> {
     await underAllLatchesSoon(access, () => {
       for (const space of access.spaces) for (let db = 0; db < space.databases; db++) space.flush(db);
       // no time has passed for the records that come now
       for (const header of access.headers) header.f64[SHARD_F64.newestMs] = 0;
     });
-    await this.replay(supervisor, access, workers, filesNow(place, memory));
-    if (!lasting) {
-      await turnJournalOffSoon(access, memory);
-      systemFiles.removeFolder(place.folder);
-    }
-    await setLoading(false);
-    return null;
   }
 
   /**
@@ -254,14 +287,14 @@ function bytesToReplay(files: ReplayRequest['files']): number {
   return files.reduce((sum, { path, end }) => sum + Math.min(end, statSync(path).size), 0);
 }
 
-/** The files of each shard as its manifest names them now, up to what was written. */
-function filesNow(place: Place, memory: JournalMemory): ReplayRequest[] {
+/** The files of each shard as its manifest names them now; those of open journals up to what was written. */
+function filesNow(place: Place, memory: JournalMemory, areOpen: boolean): ReplayRequest[] {
   return Array.from({ length: memory.shards }, (_, shard) => {
     const files = shardFiles(place, shard, readShardManifest(place, shard)).map(({ path }) => ({
       path,
       end: Number.POSITIVE_INFINITY,
     }));
-    files[files.length - 1].end = new Journal(memory, shard, systemFiles).fileBytes();
+    if (areOpen) files[files.length - 1].end = new Journal(memory, shard, systemFiles).fileBytes();
     return { shard, files };
   });
 }

@@ -8,6 +8,7 @@ import net from 'node:net';
 import { basename } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Place } from '../persistence/data-set.ts';
+import { PROCESS } from '../shard/world.ts';
 
 /** Sockets that are held to the end of the process. */
 const held: net.Server[] = [];
@@ -17,6 +18,20 @@ function nameOf({ parent, folder }: Place): string {
   mkdirSync(parent, { recursive: true });
   const { dev, ino } = statSync(parent, { bigint: true });
   return `skein:${dev}:${ino}:${basename(folder)}`;
+}
+
+/** Claims a place, unless some thread of this process did so last; null, or why it cannot be had. `process`: the process words. */
+export function claimOnce(process: Int32Array, place: Place): string | null {
+  const number = claimNumber(place);
+  if (process[PROCESS.claimedPlace] === number) return null;
+  const problem = claimFolder(place);
+  if (problem === null) process[PROCESS.claimedPlace] = number;
+  return problem;
+}
+
+/** Is this the place that the process has claimed last, where its journal is if it has one? */
+export function isClaimed(process: Int32Array, place: Place): boolean {
+  return process[PROCESS.claimedPlace] === claimNumber(place);
 }
 
 /** Number of a place that is claimed, never 0: what threads of one process tell each other. */

@@ -6,7 +6,7 @@
  *   cut      all latches: i1 written, i2 begun, then                   manifest: b1 i1 i2
  *   sync     no latch: i1, i2 and their names
  *   base     the background thread writes b2 out of the past
- *   after    manifest: b2 i2, the old files go
+ *   after    manifest: b2 i2, the old files go, and what an interrupted rewrite has left
  *
  * Invariant 1: whatever the crash, a manifest names files that hold everything: the old ones with the new increment, or the new ones.
  * Invariant 2: when a manifest names a base, all shards are on stable storage up to the cut it was taken at (R17): the old
@@ -17,8 +17,9 @@
 import { statSync } from 'node:fs';
 import type { Log } from '../admin/log.ts';
 import { SAVE } from '../admin/save-state.ts';
+import type { SettingsStore } from '../admin/settings-store.ts';
 import { systemClock } from '../env/clock.ts';
-import { OPEN, replaceFile, systemFiles, writeAllParts } from '../env/files.ts';
+import { closeQuietly, removeQuietly, replaceFile, systemFiles, writeSynced } from '../env/files.ts';
 import { Journal } from '../journal/journal.ts';
 import { JournalControl } from '../journal/journal-control.ts';
 import type { JournalMemory } from '../journal/journal-memory.ts';
@@ -31,14 +32,27 @@ import {
   rdbBaseFileName,
   type ShardManifest,
 } from '../persistence/aof-manifest.ts';
-import { type Place, readShardManifest, shardFolder } from '../persistence/data-set.ts';
+import { DamageError } from '../persistence/damage.ts';
+import {
+  DataSetError,
+  dropUnfinished,
+  type Place,
+  readShardManifest,
+  removeFolderQuietly,
+  shardFolder,
+  sweepShard,
+} from '../persistence/data-set.ts';
 import { beginIncrement, prepareIncrement } from '../persistence/journal-file.ts';
+import type { ShardAccess } from '../shard/shard-access.ts';
+import { ELSEWHERE, placeOf } from './data-home.ts';
 import { writeDataSet } from './data-set-writer.ts';
+import { claimOnce, isClaimed } from './folder-claim.ts';
 import { patientFiles } from './patient-files.ts';
 import { type Cut, type Snapshots, WORKING_NAME } from './snapshots.ts';
 
 export interface RewriteParts {
-  place: Place;
+  settings: SettingsStore;
+  access: ShardAccess;
   memory: JournalMemory;
   snapshots: Snapshots;
   /** Words of SAVE. */
@@ -56,13 +70,13 @@ interface ShardPlan {
   old: ShardManifest;
   base: ManifestFile;
   increment: ManifestFile;
-  /** The prepared increment. */
+  /** The prepared increment; -1: not prepared yet. */
   fd: number;
 }
 
 /** Rewrites the journals of all shards. `started` is called once the moment is fixed. Null, or why it failed. */
 export function rewriteJournals(parts: RewriteParts, started: () => void): Promise<string | null> {
-  return timed(parts, () => new Rewrite(parts).run(started));
+  return timed(parts, async () => new Rewrite(parts).run(started));
 }
 
 /** Notes for INFO how a rewrite goes; null, or why it failed. */
@@ -73,7 +87,8 @@ async function timed({ saves, log }: RewriteParts, rewrite: () => Promise<string
   try {
     problem = await rewrite();
   } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    const isKnown = error instanceof DamageError || error instanceof DataSetError;
+    if (!isKnown && !(error instanceof Error && 'syscall' in error)) throw error;
     problem = error.message;
   }
   saves[SAVE.rewriteBegunMs] = 0;
@@ -86,12 +101,19 @@ async function timed({ saves, log }: RewriteParts, rewrite: () => Promise<string
 
 /** With the journal switched off: writes a data set as of now, which a start with `appendonly yes` would load; as in Redis. */
 export function writeUnused(parts: RewriteParts, started: () => void): Promise<string | null> {
-  const { place, memory, snapshots } = parts;
+  const { settings, access, memory, snapshots } = parts;
   return timed(parts, async () => {
-    const written = await writeDataSet(place, memory.shards, snapshots, started);
-    if (typeof written === 'string') return written;
-    if (written.aside !== null) systemFiles.removeFolder(written.aside);
-    return null;
+    const place = placeOf(settings);
+    const inUse = claimOnce(access.process, place);
+    if (inUse !== null) return inUse;
+    try {
+      const written = await writeDataSet(place, memory.shards, snapshots, started);
+      if (typeof written === 'string') return written;
+      if (written.aside !== null) removeFolderQuietly(systemFiles, written.aside);
+      return null;
+    } finally {
+      dropUnfinished(place);
+    }
   });
 }
 
@@ -107,11 +129,15 @@ export function baseBytes(place: Place, shards: number): number {
 
 class Rewrite {
   private readonly parts: RewriteParts;
+  private readonly place: Place;
   private readonly plans: ShardPlan[];
 
   constructor(parts: RewriteParts) {
     this.parts = parts;
-    const { place, memory } = parts;
+    const { settings, access, memory } = parts;
+    const place = placeOf(settings);
+    if (!isClaimed(access.process, place)) throw new DataSetError(ELSEWHERE);
+    this.place = place;
     this.plans = Array.from({ length: memory.shards }, (_, shard) => this.plan(place, shard));
   }
 
@@ -124,7 +150,7 @@ class Rewrite {
       old,
       base: { name: rdbBaseFileName(place.prefix, sequence), sequence },
       increment: { name: incrementFileName(place.prefix, sequence), sequence },
-      fd: prepareIncrement({ files: systemFiles, folder, prefix: place.prefix, sequence }),
+      fd: -1,
     };
   }
 
@@ -135,8 +161,8 @@ class Rewrite {
       this.forgetIncrements();
       return CANNOT_WRITE;
     }
-    const { cut, isSynced } = rotation;
-    if (!isSynced) return this.giveUp(cut);
+    const { cut, isWhole } = rotation;
+    if (!isWhole) return this.giveUp(cut);
     started();
     const result = await snapshots.write(cut, this.saveFiles(), false);
     if (result.problem !== '') return result.problem;
@@ -158,29 +184,51 @@ class Rewrite {
   }
 
   /**
-   * The cut: all journals go on in their new increments. Null: the disk refused, and they go on in the old ones. Not synced: it refused
-   * later, and writes are refused from now on.
+   * The cut: all journals go on in their new increments. Null: the disk refused, and they go on in the old ones. Not whole: it refused
+   * later; some journals go on in the old ones, or nothing could be synced and writes are refused from now on.
    */
-  private async rotate(): Promise<{ cut: Cut; isSynced: boolean } | null> {
+  private async rotate(): Promise<{ cut: Cut; isWhole: boolean } | null> {
     const { memory, snapshots } = this.parts;
     const control = new JournalControl(memory);
     const journals = Array.from({ length: memory.shards }, (_, shard) => new Journal(memory, shard, patientFiles));
-    for (const plan of this.plans) this.writeManifest(plan);
-    let rotated: ReturnType<JournalControl['rotateJournals']> = null;
+    this.prepare();
+    let rotated: Rotated | null = null;
     const cut = await snapshots.cut(() => {
       rotated = control.rotateJournals(
         journals,
         (shard, start) => beginIncrement(patientFiles, this.plans[shard].fd, { shard, shards: memory.shards, start }),
-        () => this.nameIncrements(),
+        (shard) => this.nameIncrement(shard),
       );
       return rotated !== null;
     });
-    if (cut === null || rotated === null) return null;
-    return { cut, isSynced: await this.syncRotated(control, rotated) };
+    const done = rotated as Rotated | null;
+    if (cut === null || done === null) return null;
+    const isSynced = await this.syncRotated(control, done);
+    this.forgetIncrements(done.rotated);
+    return { cut, isWhole: isSynced && done.rotated === memory.shards };
+  }
+
+  /** Makes the files of the new increments and the manifests that will name them. */
+  private prepare(): void {
+    const { prefix } = this.place;
+    try {
+      for (const plan of this.plans) {
+        plan.fd = prepareIncrement({
+          files: systemFiles,
+          folder: plan.folder,
+          prefix,
+          sequence: plan.increment.sequence,
+        });
+        this.writeManifest(plan);
+      }
+    } catch (error) {
+      this.forgetIncrements();
+      throw error;
+    }
   }
 
   /** Brings old and new increments and their names to stable storage; then safe positions move again. False: the disk refused (R20). */
-  private async syncRotated(control: JournalControl, { heads, oldFds }: Rotated): Promise<boolean> {
+  private async syncRotated(control: JournalControl, { heads, oldFds, rotated }: Rotated): Promise<boolean> {
     const newFds = this.plans.map(({ fd }) => fd);
     const fds = [...oldFds, ...newFds].filter((fd) => fd >= 0);
     const { errno, fd } = await this.parts.snapshots.sync({ fds, folders: this.plans.map(({ folder }) => folder) });
@@ -189,7 +237,7 @@ class Rewrite {
       control.reportSyncFailure(Math.max(index, 0), errno);
     }
     control.endRotation(errno === 0 ? heads : null);
-    for (const old of oldFds) if (old >= 0) systemFiles.close(old);
+    for (const old of oldFds.slice(0, rotated)) if (old >= 0) closeQuietly(systemFiles, old);
     return errno === 0;
   }
 
@@ -204,28 +252,24 @@ class Rewrite {
   /** Writes the manifest that the cut will put in place, under another name, to stable storage. */
   private writeManifest({ folder, old, increment }: ShardPlan): void {
     const content = formatManifest({ base: old.base, increments: [...old.increments, increment] });
-    const path = `${folder}/temp-${this.manifest}`;
-    systemFiles.remove(path);
-    const fd = systemFiles.open(path, OPEN.create);
-    writeAllParts(systemFiles, fd, [content], 0);
-    systemFiles.syncData(fd);
-    systemFiles.close(fd);
+    writeSynced(systemFiles, `${folder}/temp-${this.manifest}`, content);
   }
 
   private get manifest(): string {
-    return manifestFileName(this.parts.place.prefix);
+    return manifestFileName(this.place.prefix);
   }
 
-  private nameIncrements(): void {
-    for (const { folder } of this.plans)
-      patientFiles.rename(`${folder}/temp-${this.manifest}`, `${folder}/${this.manifest}`);
+  private nameIncrement(shard: number): void {
+    const { folder } = this.plans[shard];
+    patientFiles.rename(`${folder}/temp-${this.manifest}`, `${folder}/${this.manifest}`);
   }
 
-  private forgetIncrements(): void {
-    for (const { folder, fd, increment } of this.plans) {
-      systemFiles.close(fd);
-      systemFiles.remove(`${folder}/${increment.name}`);
-      systemFiles.remove(`${folder}/temp-${this.manifest}`);
+  /** Takes back what was prepared for the shards from `first` on, which go on in their old files. */
+  private forgetIncrements(first = 0): void {
+    for (const { folder, fd, increment } of this.plans.slice(first)) {
+      if (fd >= 0) closeQuietly(systemFiles, fd);
+      removeQuietly(systemFiles, `${folder}/${increment.name}`);
+      removeQuietly(systemFiles, `${folder}/temp-${this.manifest}`);
     }
   }
 
@@ -233,9 +277,6 @@ class Rewrite {
   private finish(): void {
     for (const { folder, base, increment } of this.plans)
       replaceFile(systemFiles, folder, this.manifest, formatManifest({ base, increments: [increment] }));
-    for (const { folder, old } of this.plans) {
-      if (old.base !== null) systemFiles.remove(`${folder}/${old.base.name}`);
-      for (const { name } of old.increments) systemFiles.remove(`${folder}/${name}`);
-    }
+    for (let shard = 0; shard < this.plans.length; shard++) sweepShard(this.place, shard);
   }
 }

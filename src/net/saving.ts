@@ -11,6 +11,7 @@ import type { SaveHow } from '../messages/thread-messages.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { STATE } from '../shard/world.ts';
 import { placeOf } from './data-home.ts';
+import { endTurn, takeTurn, WORK } from './data-set-turn.ts';
 import { baseBytes, rewriteJournals, writeUnused } from './journal-rewrite.ts';
 import type { Snapshots } from './snapshots.ts';
 
@@ -43,6 +44,8 @@ export class Saving {
   async save(how: SaveHow, answer: (reply: string) => void): Promise<void> {
     const { access, snapshots } = this.parts;
     if ((access.stateBits() & STATE.loading) !== 0) return answer('-LOADING the data set is being loaded\r\n');
+    // the last snapshot, if there is one, is the shutdown's own
+    if ((access.stateBits() & STATE.shuttingDown) !== 0) return answer('-ERR The server is shutting down\r\n');
     if (how === 'rewrite') return this.rewrite(answer);
     if (snapshots.running) {
       if (how === 'schedule') {
@@ -60,22 +63,32 @@ export class Saving {
 
   /** BGREWRITEAOF; `answer` null: nobody asked, the journal has grown. */
   private async rewrite(answer: ((reply: string) => void) | null): Promise<void> {
-    const { saves, snapshots, log, journal: memory, settings } = this.parts;
-    if (snapshots.running) {
+    const { saves, snapshots, access } = this.parts;
+    if (snapshots.running || takeTurn(access.process, WORK.rewrite) !== 0) {
       if (saves[SAVE.rewriteBegunMs] !== 0)
         return answer?.('-ERR Background append only file rewriting already in progress\r\n');
       saves[SAVE.rewriteScheduled] = 1;
       return answer?.('+Background append only file rewriting scheduled\r\n');
     }
     saves[SAVE.rewriteScheduled] = 0;
+    try {
+      await this.rewriteInTurn(answer);
+    } finally {
+      endTurn(access.process);
+    }
+  }
+
+  private async rewriteInTurn(answer: ((reply: string) => void) | null): Promise<void> {
+    const { saves, snapshots, log, journal: memory, settings, access } = this.parts;
+    const place = placeOf(settings);
     let begun = false;
     const write = this.journalIsUsed() ? rewriteJournals : writeUnused;
-    const problem = await write({ place: placeOf(settings), memory, snapshots, saves, log }, () => {
+    const problem = await write({ settings, access, memory, snapshots, saves, log }, () => {
       begun = true;
       answer?.('+Background append only file rewriting started\r\n');
     });
     if (problem !== null && !begun) answer?.(`-ERR Can't rewrite the append only file: ${problem}\r\n`);
-    if (problem === null) saves[SAVE.baseBytes] = baseBytes(placeOf(settings), memory.shards);
+    if (problem === null) saves[SAVE.baseBytes] = baseBytes(place, memory.shards);
     this.waitMs = problem === null ? 0 : Math.min(Math.max(this.waitMs * 2, FIRST_WAIT_MS), LONGEST_WAIT_MS);
     this.notBeforeMs = systemClock.steadyMs() + this.waitMs;
   }

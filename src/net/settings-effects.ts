@@ -4,11 +4,10 @@ import { SAVE } from '../admin/save-state.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
 import type { JournalControl } from '../journal/journal-control.ts';
 import { type JournalMemory, POLICY } from '../journal/journal-memory.ts';
-import type { Place } from '../persistence/data-set.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
-import { PROCESS } from '../shard/world.ts';
 import { placeOf } from './data-home.ts';
-import { claimFolder, claimNumber } from './folder-claim.ts';
+import { endTurn, takeTurn, WORK, workUnderWay } from './data-set-turn.ts';
+import { claimOnce } from './folder-claim.ts';
 import { turnJournalOff, turnJournalOn, wantedPolicies } from './journal-switch.ts';
 import { switchRules } from './rule-switch.ts';
 
@@ -59,29 +58,37 @@ function applyPolicies({ settings, journal }: SettingsTargets): void {
 }
 
 function switchJournal({ settings, access, journal, journalMemory, saves }: SettingsTargets): string | null {
-  const on = settings.flag('appendonly');
-  if (on === (journal.policy(0) !== POLICY.none)) return null;
-  if (!rewriteEnded(saves)) return 'a rewrite of the journal is under way and does not end';
-  if (!on) return turnJournalOff(access, journalMemory);
-  const place = placeOf(settings);
-  return claim(access, place) ?? turnJournalOn(place, access, journalMemory, wantedPolicies(settings, journal.shards));
+  const isAsWished = (): boolean => settings.flag('appendonly') === (journal.policy(0) !== POLICY.none);
+  const work = workUnderWay(access.process);
+  if ((work === 0 || work === WORK.rewrite) && isAsWished()) return null;
+  const busy = takeTurnSoon(access.process, saves);
+  if (busy !== null) return busy;
+  try {
+    if (isAsWished()) return null;
+    if (!settings.flag('appendonly')) return turnJournalOff(access, journalMemory);
+    const place = placeOf(settings);
+    const policies = wantedPolicies(settings, journal.shards);
+    return claimOnce(access.process, place) ?? turnJournalOn(place, access, journalMemory, policies);
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) return error.message;
+    throw error;
+  } finally {
+    endTurn(access.process);
+  }
 }
 
-/** Claims the place of the data set, unless some thread of this process has done so; null, or why it cannot be had. */
-function claim({ process }: ShardAccess, place: Place): string | null {
-  const number = claimNumber(place);
-  if (process[PROCESS.claimedPlace] === number) return null;
-  const problem = claimFolder(place);
-  if (problem === null) process[PROCESS.claimedPlace] = number;
-  return problem;
-}
-
-/** Ends a rewrite of the journal: it would name files of a data set that is not in use any more. False: it goes on. */
-function rewriteEnded(saves: Float64Array): boolean {
+/**
+ * Takes the turn; null, or why it cannot be had. A rewrite of the journal is ended: it would name files of a data set that is not in use
+ * any more. A reload is not waited for: it needs this thread.
+ */
+function takeTurnSoon(process: Int32Array, saves: Float64Array): string | null {
   const napping = new Int32Array(new SharedArrayBuffer(4));
-  for (let looks = 0; looks < REWRITE_LOOKS && saves[SAVE.rewriteBegunMs] !== 0; looks++) {
-    saves[SAVE.stop] = 1;
+  for (let looks = 0; looks < REWRITE_LOOKS; looks++) {
+    const work = takeTurn(process, WORK.journalSwitch);
+    if (work === 0) return null;
+    if (work === WORK.reload) return 'the data set is being loaded';
+    if (work === WORK.rewrite) saves[SAVE.stop] = 1;
     asleep(() => Atomics.wait(napping, 0, 0, LOOK_MS));
   }
-  return saves[SAVE.rewriteBegunMs] === 0;
+  return 'a rewrite of the journal is under way and does not end';
 }

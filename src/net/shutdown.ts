@@ -209,7 +209,8 @@ export class Shutdown {
 
   private removeFiles(): void {
     const { settings } = this.parts;
-    for (const path of [settings.path('pidfile'), settings.path('unixsocket'), WORKING_NAME]) {
+    const snapshot = `${settings.path('dir')}/${WORKING_NAME}`;
+    for (const path of [settings.path('pidfile'), settings.path('unixsocket'), snapshot]) {
       try {
         if (path !== '') rmSync(path, { force: true });
       } catch {

@@ -90,7 +90,7 @@ export class Snapshots {
     if (cut === null) throw new Error('snapshot: a cut was refused that nothing could refuse');
     started();
     const shards = access.spaces.map((_, shard) => shard);
-    const file = { shards, folder: process.cwd(), workingName: WORKING_NAME, finalName: name };
+    const file = { shards, folder: settings.path('dir'), workingName: WORKING_NAME, finalName: name };
     const result = await this.write(cut, [file], true);
     saves[SAVE.begunMs] = 0;
     saves[SAVE.lastSeconds] = Math.round((systemClock.wallMs() - begunMs) / 1000);
@@ -201,6 +201,7 @@ export class Snapshots {
   }
 
   private inBackground(task: SaveTask | SyncTask, name: string): Promise<unknown> {
+    if (this.pool === null) leaveMissingFolder();
     this.pool ??= new Piscina({
       filename: moduleUrl('../../workers/background', import.meta.url, import.meta.filename).href,
       minThreads: 1,
@@ -236,5 +237,15 @@ export class Snapshots {
       void this.save(() => {});
       return;
     }
+  }
+}
+
+/** No thread of Node.js starts in a folder that somebody has removed; paths of files begin with the setting `dir` all the same. */
+function leaveMissingFolder(): void {
+  try {
+    // Node.js remembers the path; the system may know better
+    process.chdir(process.cwd());
+  } catch {
+    process.chdir('/');
   }
 }

@@ -57,9 +57,9 @@ export class WorkerControl implements Control {
     return false;
   }
 
-  reload(session: Session): void {
+  reload(session: Session, loadsAof: boolean): void {
     session.park();
-    this.send({ kind: 'reload', worker: this.start.worker, session: session.id });
+    this.send({ kind: 'reload', worker: this.start.worker, session: session.id, loadsAof });
   }
 
   save(session: Session, how: SaveHow): void {

@@ -34,6 +34,11 @@ export function manifestFileName(prefix: string): string {
   return `${prefix}.manifest`;
 }
 
+/** Is this the name of a base or an increment, of whatever number? */
+export function isJournalFile(prefix: string, name: string): boolean {
+  return name.startsWith(`${prefix}.`) && /^\d+\.(?:base|incr)\.(?:aof|rdb)$/.test(name.slice(prefix.length + 1));
+}
+
 export function formatManifest({ base, increments }: ShardManifest): Buffer {
   const line = (file: ManifestFile, type: string): string =>
     `file ${quoteName(file.name)} seq ${file.sequence} type ${type}\n`;

@@ -14,11 +14,12 @@
  *              creation left is thrown away by the next.
  */
 import { crc32 } from 'node:zlib';
-import { type Files, readWhole, replaceFile } from '../env/files.ts';
+import { type Files, readWhole, removeQuietly, replaceFile } from '../env/files.ts';
 import { randomHex } from '../env/random.ts';
 import { FORMAT_VERSION } from './aof-lines.ts';
 import {
   formatManifest,
+  isJournalFile,
   type ManifestFile,
   manifestFileName,
   parseManifest,
@@ -112,11 +113,32 @@ export function replaceDataSet(
   source: StateSource | null,
   starts: readonly number[] = [],
 ): DataSet {
-  beginMaking(place, shards);
-  const bases = source === null ? [] : writeBases(place, shards, source);
-  const { dataSet, aside } = finishMaking(place, shards, bases, starts);
-  if (aside !== null) place.files.removeFolder(aside);
-  return dataSet;
+  let made: ReturnType<typeof finishMaking>;
+  try {
+    beginMaking(place, shards);
+    const bases = source === null ? [] : writeBases(place, shards, source);
+    made = finishMaking(place, shards, bases, starts);
+  } catch (error) {
+    dropUnfinished(place);
+    throw error;
+  }
+  if (made.aside !== null) removeFolderQuietly(place.files, made.aside);
+  return made.dataSet;
+}
+
+/** A data set that is not complete is worth nothing, and its bytes may be what a full disk lacks. */
+export function dropUnfinished({ files, folder }: Place): void {
+  // a complete one may have begun to take its place: then a start goes on with it
+  if (!files.exists(`${folder}.making/${TOP_MANIFEST}`)) removeFolderQuietly(files, `${folder}.making`);
+}
+
+/** What a data set was before: if it cannot be removed it lies there, in nobody's way. */
+export function removeFolderQuietly(files: Files, path: string): void {
+  try {
+    files.removeFolder(path);
+  } catch {
+    // see above
+  }
 }
 
 /** Makes the empty folders of a data set under its working name; returns that of each shard. */
@@ -163,8 +185,13 @@ function writeBases({ files, folder, prefix }: Place, shards: number, source: St
   return Array.from({ length: shards }, (_, shard) => {
     const shardPath = `${folder}.making/${shardFolderName(shard)}`;
     const writer = new BaseWriter({ files, folder: shardPath, prefix, sequence: 1, shard, shards, start: 0 }, room);
-    source(shard, writer);
-    return writer.finish();
+    try {
+      source(shard, writer);
+      return writer.finish();
+    } catch (error) {
+      writer.abandon();
+      throw error;
+    }
   });
 }
 
@@ -228,6 +255,23 @@ export function setAside(place: Place): string {
   place.files.rename(place.folder, aside);
   place.files.syncFolder(place.parent);
   return aside;
+}
+
+/**
+ * Removes what rewrites have left in a shard's folder: files named like those of a journal that its manifest does not name. Not before
+ * that manifest is sure to be the one that a loss of power leaves.
+ */
+export function sweepShard(place: Place, shard: number): void {
+  const { files, prefix } = place;
+  const folder = shardFolder(place, shard);
+  const { base, increments } = readShardManifest(place, shard);
+  const named = new Set([base, ...increments].map((file) => file?.name));
+  const isLeft = (name: string): boolean =>
+    !named.has(name) && (isJournalFile(prefix, name) || name.startsWith('temp-'));
+  const left = files.list(folder).filter(isLeft);
+  if (left.length === 0) return;
+  files.syncFolder(folder);
+  for (const name of left) removeQuietly(files, `${folder}/${name}`);
 }
 
 /** The manifest of a shard; throws DamageError. */

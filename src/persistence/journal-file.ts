@@ -3,7 +3,7 @@
  *
  * Invariant 1: what a function here returns is on stable storage, content and name; only then a manifest may name it.
  */
-import { type Files, OPEN, writeAllParts } from '../env/files.ts';
+import { closeQuietly, type Files, OPEN, writeAllParts } from '../env/files.ts';
 import { random32 } from '../env/random.ts';
 import { Journal } from '../journal/journal.ts';
 import { createJournalMemory, type JournalMemory, openJournal, POLICY } from '../journal/journal-memory.ts';
@@ -44,7 +44,12 @@ export function prepareIncrement({
   const path = `${folder}/${incrementFileName(prefix, sequence)}`;
   files.remove(path);
   const fd = files.open(path, OPEN.create);
-  files.syncFolder(folder);
+  try {
+    files.syncFolder(folder);
+  } catch (error) {
+    closeQuietly(files, fd);
+    throw error;
+  }
   return fd;
 }
 
@@ -66,9 +71,14 @@ function createFile({ files, folder, sequence, shard, shards, start }: FileOrder
   const fileBytes = line.length;
   files.remove(`${folder}/${name}`);
   const fd = files.open(`${folder}/${name}`, OPEN.create);
-  writeAllParts(files, fd, [line], 0);
-  files.syncData(fd);
-  files.syncFolder(folder);
+  try {
+    writeAllParts(files, fd, [line], 0);
+    files.syncData(fd);
+    files.syncFolder(folder);
+  } catch (error) {
+    closeQuietly(files, fd);
+    throw error;
+  }
   return { fd, salt, fileBytes, file: { name, sequence } };
 }
 
@@ -115,6 +125,11 @@ export class BaseWriter {
     this.files.syncData(this.made.fd);
     this.files.close(this.made.fd);
     return this.made.file;
+  }
+
+  /** Gives up; the file is worth nothing. */
+  abandon(): void {
+    closeQuietly(this.files, this.made.fd);
   }
 
   private drain(): void {

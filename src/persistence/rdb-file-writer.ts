@@ -8,7 +8,7 @@
  */
 import { Crc64 } from '../datatypes/crc64.ts';
 import { RdbWriter } from '../datatypes/rdb-writer.ts';
-import { type Files, OPEN, writeAllParts } from '../env/files.ts';
+import { closeQuietly, type Files, OPEN, removeQuietly, writeAllParts } from '../env/files.ts';
 import { RDB_OPCODE, RDB_VERSION } from '../keyspace/rdb-types.ts';
 
 /** From so many gathered bytes on they are written. */
@@ -92,8 +92,8 @@ export class RdbFileWriter {
 
   /** Gives up, at whatever point: nothing stays behind. */
   abandon(): void {
-    if (this.isOpen) this.close();
-    this.files.remove(this.path);
+    if (this.isOpen) closeQuietly(this.files, this.fd);
+    removeQuietly(this.files, this.path);
   }
 
   private close(): void {

@@ -39,6 +39,8 @@ export const PROCESS = {
   durabilityRules: 6,
   /** Which place of a data set this process has claimed last (folder-claim.ts), 0 = none. */
   claimedPlace: 7,
+  /** What is done with the files of the data set as a whole (net/data-set-turn.ts), 0 = nothing. Taken by compare-exchange. */
+  dataSetTurn: 8,
   /** Float64 over two words: unix ms at which CLIENT PAUSE ends, 0 = there is none. Acceptor. */
   pauseEndMs: 4,
   /** Turn of units that could not get their latches (R2). */

@@ -96,14 +96,24 @@ const RECOVERY_PHASES: readonly Phase[] = [
 const REWRITE = 'src/net/journal-rewrite.ts';
 const ROTATION = 'src/journal/journal-control.ts';
 const REWRITE_PHASES: readonly Phase[] = [
-  phase('increments are prepared', REWRITE, 'for (const plan of this.plans) this.writeManifest(plan);'),
+  phase('increments are prepared', REWRITE, 'this.writeManifest(plan);'),
   phase(
     'everything is written, no increment is begun',
     ROTATION,
-    'const made = this.words.map((_, shard) => begin(shard, heads[shard]));',
+    'for (const head of heads) made.push(begin(made.length, head));',
   ),
   phase('increments are used, nothing is synced', REWRITE, 'const newFds = this.plans.map(({ fd }) => fd);'),
-  phase('increments are named, not used', ROTATION, 'const oldFds = this.words.map('),
+  phase(
+    'some increments are named',
+    ROTATION,
+    'for (; rotated < made.length; rotated++) name(rotated);',
+    `for (; rotated < made.length; rotated++) { ${KILL} name(rotated); }`,
+  ),
+  phase(
+    'increments are named, not used',
+    ROTATION,
+    'for (let shard = 0; shard < rotated; shard++) goOnIn(this.words[shard], made[shard]);',
+  ),
   phase('increments are used and synced', REWRITE, 'control.endRotation(errno === 0 ? heads : null);'),
   phase('half a base is written', 'src/persistence/rdb-file-writer.ts', 'this.out.byte(RDB_OPCODE.eof);'),
   phase('bases are written, no manifest names them', REWRITE, 'this.finish();'),
@@ -113,7 +123,7 @@ const REWRITE_PHASES: readonly Phase[] = [
     'replaceFile(systemFiles, folder, this.manifest, formatManifest({ base, increments: [increment] }));',
     `{ ${KILL} replaceFile(systemFiles, folder, this.manifest, formatManifest({ base, increments: [increment] })); }`,
   ),
-  phase('old files go', REWRITE, 'for (const { name } of old.increments) '),
+  phase('old files go', REWRITE, 'sweepShard(this.place, shard);', `{ ${KILL} sweepShard(this.place, shard); }`),
 ];
 
 function killsAt({ file, text, replacement }: Phase, passage: number): Plant {

@@ -110,19 +110,14 @@ export class JournalWorld {
     const rotated = this.control.rotateJournals(
       this.journals,
       (shard, start) => beginIncrement(files, fds[shard], { shard, shards, start }),
-      () => {
+      (shard) => {
         this.inRotation = true;
-        for (let shard = 0; shard < shards; shard++)
-          replaceFile(
-            files,
-            shardFolder(place, shard),
-            manifestFileName(PREFIX),
-            formatManifest({ base: null, increments: named }),
-          );
+        const manifest = formatManifest({ base: null, increments: named });
+        replaceFile(files, shardFolder(place, shard), manifestFileName(PREFIX), manifest);
         this.inRotation = false;
       },
     );
-    if (rotated === null) throw new Error('the journals cannot be rotated');
+    if (rotated?.rotated !== shards) throw new Error('the journals cannot be rotated');
     this.sequence = sequence;
     for (const fd of [...rotated.oldFds, ...fds]) files.syncData(fd);
     this.control.endRotation(rotated.heads);
