@@ -22,6 +22,7 @@ import type { LookAhead } from '../dispatch/look-ahead.ts';
 import type { Peer, Session } from '../dispatch/session.ts';
 import { ALL_SHARDS } from '../pubsub/event-log.ts';
 import type { PushHub } from '../pubsub/push-hub.ts';
+import type { SharedPushes } from '../pubsub/push-listener.ts';
 import { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { NEED_MORE, PROTOCOL_ERROR, RequestReader } from '../resp/request-reader.ts';
@@ -98,6 +99,9 @@ export class Connection implements Peer, OutputSink {
   private pushed: Buffer | null = null;
   private pushedBytes = 0;
   private readonly pushedShards = new Set<number>();
+  /** In place of these: pushes that others get, too. Its range is [sharedStart, sharedStart + pushedBytes). */
+  private shared: SharedPushes | null = null;
+  private sharedStart = 0;
   /** The shared record shows that buffers are not empty. */
   private sizesNoted = false;
   /** The command that ran last; its arguments are there until the batch ends. */
@@ -253,7 +257,7 @@ export class Connection implements Peer, OutputSink {
    */
   serveInScript(buf: Buffer, args: Args): void {
     const { session, thread, reader } = this;
-    const owes = this.owesOutput || this.writer.pendingBytes > 0 || this.pushed !== null;
+    const owes = this.owesOutput || this.writer.pendingBytes > 0 || this.pushedBytes > 0;
     if (this.paused || owes || session.isExecuting || this.input !== null || this.inputEnded) return;
     const end = readNow(this.socket, buf);
     if (end === 0) return;
@@ -437,6 +441,7 @@ export class Connection implements Peer, OutputSink {
   push(bytes: Buffer, start: number, end: number, shard: number): void {
     if (this.closed || this.ending) return;
     if (shard !== -1) this.pushedShards.add(shard);
+    if (this.shared !== null) this.copyShared();
     const length = end - start;
     const needed = this.pushedBytes + length;
     if (this.pushed === null || this.pushed.length < needed) {
@@ -446,20 +451,54 @@ export class Connection implements Peer, OutputSink {
     }
     bytes.copy(this.pushed, this.pushedBytes, start, end);
     this.pushedBytes = needed;
-    if (needed > this.hardRoom()) this.closeOverOutput();
+    if (this.hardRoom() < 0) this.closeOverOutput();
+  }
+
+  pushShared(pushes: SharedPushes, start: number, end: number): void {
+    if (this.closed || this.ending) return;
+    if (this.pushedBytes === 0) {
+      this.shared = pushes;
+      this.sharedStart = start;
+    } else if (this.shared !== pushes || this.sharedStart + this.pushedBytes !== start) {
+      this.push(pushes.buf, start, end, -1);
+      return;
+    }
+    this.pushedBytes += end - start;
+    if (this.hardRoom() < 0) this.closeOverOutput();
+  }
+
+  /** What is shared goes into bytes of its own: others come behind it, or it has to wait. */
+  private copyShared(): void {
+    const { shared, sharedStart, pushedBytes } = this;
+    if (shared === null) return;
+    this.shared = null;
+    this.pushedBytes = 0;
+    this.push(shared.buf, sharedStart, sharedStart + pushedBytes, -1);
   }
 
   flushPushes(): void {
     // a reply that is still owed may show what these pushes take back: they leave behind it (R13)
-    if (this.closed || this.pushed === null || (this.session.parked && !this.session.waitsUnserved)) return;
-    const start = this.thread.reply.pos;
+    if (this.session.parked && !this.session.waitsUnserved) return this.copyShared();
+    if (this.closed || this.pushedBytes === 0) return;
     this.session.nowMs = this.thread.readClock();
+    if (this.shared !== null) return this.flushShared(this.shared);
+    const start = this.thread.reply.pos;
     this.takePushed();
     this.endBatch(start);
   }
 
+  private flushShared(shared: SharedPushes): void {
+    const { sharedStart, pushedBytes } = this;
+    this.shared = null;
+    this.pushedBytes = 0;
+    this.thread.outbox.endShared(this, shared, sharedStart, sharedStart + pushedBytes);
+    this.noteOutput();
+    if (this.behind) this.scheduleGoOn();
+  }
+
   /** Puts the pushes behind what is in the reply buffer, and the shards whose effects they show to those of the batch. */
   private takePushed(): void {
+    this.copyShared();
     const { pushed, pushedShards } = this;
     if (pushed === null) return;
     const { reply, executor } = this.thread;

@@ -11,6 +11,7 @@
  */
 import type { Executor } from '../dispatch/executor.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { SharedPushes } from '../pubsub/push-listener.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 
 /** Where the outbox sends a connection's bytes. */
@@ -63,6 +64,10 @@ export class Outbox {
   private readonly firsts: Staged[] = [];
   private firstCount = 0;
   private scheduled = false;
+  /** Shared bytes that are in the reply buffer, and where. */
+  private shared: SharedPushes | null = null;
+  private sharedVersion = 0;
+  private sharedAt = 0;
   /** Shards whose journals must be drained before the staged ranges leave. */
   private readonly drainNeeded: Uint8Array;
   private drainsNeeded = 0;
@@ -110,8 +115,23 @@ export class Outbox {
       else reply.takeOver();
       return;
     }
-    this.stage(sink, start, stamps, wrote, isLate && sink.stagedOutputs === 0);
+    this.stage(sink, start, reply.pos, stamps, wrote, isLate && sink.stagedOutputs === 0);
     if (free && reply.pos > MOST_STAGED_BYTES) this.sendStaged();
+  }
+
+  /**
+   * Stages a range of bytes that other connections get as well, and that show no effect: they come into the reply buffer once. Nothing
+   * was written there since the last batch ended.
+   */
+  endShared(sink: OutputSink, pushes: SharedPushes, start: number, end: number): void {
+    const { reply } = this;
+    if (this.shared !== pushes || this.sharedVersion !== pushes.version) {
+      this.shared = pushes;
+      this.sharedVersion = pushes.version;
+      this.sharedAt = reply.pos;
+      reply.raw(pushes.buf, 0, pushes.pos);
+    }
+    this.stage(sink, this.sharedAt + start, this.sharedAt + end, NO_STAMPS, false, false);
   }
 
   /**
@@ -161,17 +181,24 @@ export class Outbox {
     this.drainsNeeded++;
   }
 
-  private stage(sink: OutputSink, start: number, stamps: number[], wrote: boolean, isFirst: boolean): void {
+  private stage(
+    sink: OutputSink,
+    start: number,
+    end: number,
+    stamps: number[],
+    wrote: boolean,
+    isFirst: boolean,
+  ): void {
     const list = isFirst ? this.firsts : this.staged;
     const slot = isFirst ? this.firstCount++ : this.stagedCount++;
     sink.stagedOutputs++;
-    sink.owedBytes += this.reply.pos - start;
-    if (slot === list.length) list.push({ sink, start, end: this.reply.pos, stamps, wrote });
+    sink.owedBytes += end - start;
+    if (slot === list.length) list.push({ sink, start, end, stamps, wrote });
     else {
       const staged = list[slot];
       staged.sink = sink;
       staged.start = start;
-      staged.end = this.reply.pos;
+      staged.end = end;
       staged.stamps = stamps;
       staged.wrote = wrote;
     }
@@ -225,6 +252,7 @@ export class Outbox {
     let reusable = firsts === 0 || this.sendAll(this.firsts, firsts, refused);
     if (!this.sendAll(this.staged, count, refused)) reusable = false;
     this.firstCount = this.stagedCount = 0;
+    this.shared = null;
     if (reusable) this.reply.rewind(0);
     else this.reply.takeOver();
     for (let i = 0; i < firsts; i++) this.firsts[i].sink.released();

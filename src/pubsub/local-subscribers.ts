@@ -7,30 +7,41 @@ interface PatternListeners {
   readonly listeners: Set<Listener>;
 }
 
-const NOBODY: ReadonlySet<Listener> = new Set();
+/** Who has subscribed to one name. */
+export interface ListenersOfName {
+  readonly all: Set<Listener>;
+  /** The position of the log as of the newest subscription: records from there on are for all of them. */
+  newest: number;
+}
 
 /** Names of one topic, compared whole. */
 export class NamedListeners {
-  private readonly byName = new Map<string, Set<Listener>>();
+  private readonly byName = new Map<string, ListenersOfName>();
 
-  add(name: string, listener: Listener): void {
+  /** `since`: the position of the log from which on messages are for this listener. */
+  add(name: string, listener: Listener, since: number): void {
     const there = this.byName.get(name);
-    if (there === undefined) this.byName.set(name, new Set([listener]));
-    else there.add(listener);
+    if (there === undefined) {
+      this.byName.set(name, { all: new Set([listener]), newest: since });
+      return;
+    }
+    there.all.add(listener);
+    there.newest = since;
   }
 
   remove(name: string, listener: Listener): void {
     const there = this.byName.get(name);
-    there?.delete(listener);
-    if (there?.size === 0) this.byName.delete(name);
+    there?.all.delete(listener);
+    if (there?.all.size === 0) this.byName.delete(name);
   }
 
   get isEmpty(): boolean {
     return this.byName.size === 0;
   }
 
-  of(name: string): ReadonlySet<Listener> {
-    return this.byName.get(name) ?? NOBODY;
+  /** null: nobody. */
+  of(name: string): ListenersOfName | null {
+    return this.byName.get(name) ?? null;
   }
 }
 

@@ -11,6 +11,7 @@ import { ChangePushes } from './change-pushes.ts';
 import { EVENT, EventLog, type LogRecord, READ_LOST, READ_MORE, WANT } from './event-log.ts';
 import { writeKeyEvent } from './key-event-records.ts';
 import { NamedListeners, PatternTable } from './local-subscribers.ts';
+import { MessageRun } from './message-run.ts';
 import type { PubsubMemory } from './pubsub-memory.ts';
 import { type Listener, type PushPeer, Subscriptions } from './push-listener.ts';
 import { ReadTracking } from './read-tracking.ts';
@@ -36,6 +37,8 @@ export class PushHub {
   /** Everybody of this worker who must not miss a record. */
   private readonly listeners = new Set<Listener>();
   private readonly touched = new Set<PushPeer>();
+  /** Published messages, for all whom they concern. */
+  private readonly run = new MessageRun((listener, start, end) => this.sendShared(listener, start, end));
   private readonly out = new ReplyWriter(4096);
   private readonly names = new ReplyWriter(1024);
 
@@ -116,7 +119,7 @@ export class PushHub {
       return false;
     }
     subscriptions.byTopic[topic].set(name, since);
-    this.tableOf(topic).add(name, listener);
+    this.tableOf(topic).add(name, listener, since);
     listener.isSubscriber = true;
     this.listeners.add(listener);
     return true;
@@ -182,10 +185,12 @@ export class PushHub {
   deliver(): boolean {
     if (!this.log.listening || !this.log.hasNews()) return false;
     const outcome = this.log.read(this.onRecord);
+    this.run.flush();
     if (outcome === READ_LOST) this.closeAll();
     this.tracking.endOfRecords();
     for (const peer of this.touched) peer.flushPushes();
     this.touched.clear();
+    this.run.clear();
     return outcome === READ_MORE || outcome === READ_LOST;
   }
 
@@ -202,11 +207,15 @@ export class PushHub {
   private readonly onRecord = (record: LogRecord): void => {
     switch (record.kind) {
       case EVENT.message:
-        this.deliverOn(record, record.buf, record.aStart, record.aEnd, record.buf, record.bStart, record.bEnd);
+        this.deliverMessage(record);
         return;
       case EVENT.shardMessage:
-        this.deliverSharded(record);
+        this.addToRun(record, this.shardChannels, TOPIC.shardChannel);
         return;
+    }
+    // pushes keep their order
+    this.run.flush();
+    switch (record.kind) {
       case EVENT.keyEvent:
         writeKeyEvent(record, this.names, this.deliverKeyEvent);
         return;
@@ -228,7 +237,21 @@ export class PushHub {
     end: number,
   ): void => this.deliverOn(record, channel, channelStart, channelEnd, message, start, end);
 
-  /** A message on a channel: to those who subscribed to it, then to those whose patterns fit it. */
+  private addToRun(record: LogRecord, table: NamedListeners, topic: number): void {
+    const name = record.buf.toString('latin1', record.aStart, record.aEnd);
+    const listeners = table.of(name);
+    if (listeners !== null) this.run.add(listeners, topic, name, record);
+  }
+
+  /** A published message: to those who subscribed to its channel, then to those whose patterns fit it. */
+  private deliverMessage(record: LogRecord): void {
+    this.addToRun(record, this.channels, TOPIC.channel);
+    if (this.patterns.isEmpty) return;
+    this.run.flush();
+    this.deliverByPattern(record, record.buf, record.aStart, record.aEnd, record.buf, record.bStart, record.bEnd);
+  }
+
+  /** A key event on a channel, as a message. */
   private deliverOn(
     record: LogRecord,
     channel: Buffer,
@@ -241,15 +264,28 @@ export class PushHub {
     const { out } = this;
     const name = channel.toString('latin1', channelStart, channelEnd);
     const listeners = this.channels.of(name);
-    if (listeners.size > 0) {
+    if (listeners !== null) {
       out.rewind(0);
       out.resp = 3;
       out.push(3);
       out.bulkText('message');
       out.bulk(channel, channelStart, channelEnd);
       out.bulk(message, start, end);
-      this.sendWritten(listeners, TOPIC.channel, name, record);
+      this.sendWritten(listeners.all, TOPIC.channel, name, record);
     }
+    this.deliverByPattern(record, channel, channelStart, channelEnd, message, start, end);
+  }
+
+  private deliverByPattern(
+    record: LogRecord,
+    channel: Buffer,
+    channelStart: number,
+    channelEnd: number,
+    message: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const { out } = this;
     if (this.patterns.isEmpty) return;
     this.patterns.forMatching(channel, channelStart, channelEnd, (text, pattern, matching) => {
       out.rewind(0);
@@ -263,20 +299,6 @@ export class PushHub {
     });
   }
 
-  private deliverSharded(record: LogRecord): void {
-    const { out } = this;
-    const name = record.buf.toString('latin1', record.aStart, record.aEnd);
-    const listeners = this.shardChannels.of(name);
-    if (listeners.size === 0) return;
-    out.rewind(0);
-    out.resp = 3;
-    out.push(3);
-    out.bulkText('smessage');
-    out.bulk(record.buf, record.aStart, record.aEnd);
-    out.bulk(record.buf, record.bStart, record.bEnd);
-    this.sendWritten(listeners, TOPIC.shardChannel, name, record);
-  }
-
   /** Sends the push that `out` holds to those of the listeners who had subscribed when it was appended. */
   private sendWritten(listeners: ReadonlySet<Listener>, topic: number, name: string, record: LogRecord): void {
     const { buf, pos } = this.out;
@@ -286,6 +308,13 @@ export class PushHub {
       buf[0] = listener.resp === 3 ? PUSH : ARRAY;
       this.send(listener, buf, 0, pos, record.shard);
     }
+  }
+
+  private sendShared(listener: Listener, start: number, end: number): void {
+    const { peer } = listener;
+    if (peer === null) return;
+    this.touched.add(peer);
+    peer.pushShared(this.run, start, end);
   }
 
   private send(listener: Listener, bytes: Buffer, start: number, end: number, shard: number): void {

@@ -1,5 +1,13 @@
 /** A client connection as it receives pushes: what it has subscribed to, and the way to it. The session is one. */
 
+/** Bytes of which several connections get ranges; `version` counts how often they began anew. */
+export interface SharedPushes {
+  readonly buf: Buffer;
+  /** So many bytes are written. */
+  readonly pos: number;
+  readonly version: number;
+}
+
 /** Takes bytes for a connection of this thread. */
 export interface PushPeer {
   /**
@@ -7,6 +15,8 @@ export interface PushPeer {
    * show an effect in this shard's journal, -1: in none.
    */
   push(bytes: Buffer, start: number, end: number, shard: number): void;
+  /** As `push`, for bytes of which others get the same ones; they show no effect and stay what they are until `flushPushes` was called. */
+  pushShared(pushes: SharedPushes, start: number, end: number): void;
   flushPushes(): void;
   /** Closes the connection, which has lost pushes or cannot take them. */
   close(): void;

@@ -130,6 +130,7 @@ export class RigClient {
         this.waits++;
       },
       push: (bytes, start, end) => this.pushes.push(bytes.toString('latin1', start, end)),
+      pushShared: ({ buf }, start, end) => this.pushes.push(buf.toString('latin1', start, end)),
       flushPushes() {},
       close() {},
     };

@@ -189,6 +189,64 @@ describe('output of one batch', () => {
   });
 });
 
+describe('pushes that others get as well', () => {
+  const shared = { buf: Buffer.from('aabbccdd'), pos: 8, version: 1 };
+  const own = Buffer.from('OWN');
+
+  test.each([
+    [
+      'ranges that join',
+      [
+        [0, 4],
+        [4, 8],
+      ],
+      'aabbccdd',
+    ],
+    [
+      'ranges with a gap',
+      [
+        [0, 2],
+        [4, 6],
+      ],
+      'aacc',
+    ],
+    ['bytes of its own behind', [[2, 4], null], 'bbOWN'],
+    ['bytes of its own between', [[0, 2], null, [2, 6]], 'aaOWNbbcc'],
+    ['bytes of its own first', [null, [6, 8]], 'OWNdd'],
+  ] as [string, ([number, number] | null)[], string][])('%s', async (_, parts, expected) => {
+    const world = new World();
+    for (const part of parts) {
+      if (part === null) world.connection.push(own, 0, 3, -1);
+      else world.connection.pushShared(shared, part[0], part[1]);
+    }
+    world.connection.flushPushes();
+    await waitUntil('the pushes', () => world.socket.sent.length >= expected.length);
+    expect(world.socket.sent).toBe(expected);
+    expect(world.shown).toMatchObject({ outputBytes: 0 });
+  });
+
+  test('wait for the reply that is owed, though the bytes are others by then', async () => {
+    const world = new World();
+    const lent = { buf: Buffer.from('message'), pos: 7, version: 1 };
+    world.send(['PARK']);
+    world.connection.pushShared(lent, 0, 7);
+    world.connection.flushPushes();
+    lent.buf.fill(0);
+    world.connection.complete(Buffer.from('+reply\r\n'));
+    await waitUntil('both', () => world.socket.sent.length > 10);
+    expect(world.socket.sent).toBe('+reply\r\nmessage');
+  });
+
+  test('count for the output limit', () => {
+    const world = new World();
+    world.limits.output[0].hardBytes = 7;
+    world.connection.pushShared(shared, 0, 4);
+    expect(world.socket.destroyed).toBe(false);
+    world.connection.pushShared(shared, 4, 8);
+    expect(world.socket.destroyed).toBe(true);
+  });
+});
+
 describe('client-output-buffer-limit', () => {
   test('hard: the connection is closed at once, without the output', () => {
     const world = new World();

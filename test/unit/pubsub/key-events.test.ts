@@ -26,6 +26,9 @@ function listening(letters: string) {
     push: (bytes, start, end) => {
       text += bytes.toString('latin1', start, end);
     },
+    pushShared: ({ buf }, start, end) => {
+      text += buf.toString('latin1', start, end);
+    },
   };
   pushes.subscribe(subscriber, TOPIC.pattern, '__keyevent@*');
   const take = (): string[] => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { createPubsubMemory } from '../../../src/pubsub/pubsub-memory.ts';
 import { PushHub } from '../../../src/pubsub/push-hub.ts';
-import type { Listener, Subscriptions } from '../../../src/pubsub/push-listener.ts';
+import type { Listener, SharedPushes, Subscriptions } from '../../../src/pubsub/push-listener.ts';
 import { TOPIC } from '../../../src/pubsub/subscription-registry.ts';
 
 class FakeListener implements Listener {
@@ -18,6 +18,7 @@ class FakeListener implements Listener {
     push: (bytes: Buffer, start: number, end: number) => {
       this.text += bytes.toString('latin1', start, end);
     },
+    pushShared: ({ buf }: SharedPushes, start: number, end: number) => this.peer.push(buf, start, end),
     flushPushes: () => {},
     close: () => {
       this.closed = true;
@@ -34,6 +35,11 @@ class FakeListener implements Listener {
     const words = this.text.split('\r\n').filter((line) => line !== '' && !/^[$*>]/.test(line));
     this.text = '';
     return words;
+  }
+
+  /** All of it. */
+  get raw(): string {
+    return this.text;
   }
 
   /** The first byte of what came. */
@@ -97,6 +103,37 @@ describe('publishing over two workers', () => {
     expect(registry.list(TOPIC.channel, Buffer.from('x*'))).toEqual([]);
     expect(registry.count(TOPIC.channel, Buffer.from('news'), 0, 4)).toBe(2);
     expect([hubs[0].channelCount(), hubs[0].patternCount(), hubs[0].shardChannelCount()]).toEqual([1, 2, 1]);
+  });
+
+  test('messages that are delivered together: runs of several channels, both protocols, who came amid a run', () => {
+    const { hubs, connect } = workers();
+    const [two, three, late, lateThree] = [connect(0), connect(0, 3), connect(0), connect(0, 3)];
+    const append = (channel: string, message: string, isShard = false): void => {
+      const buf = Buffer.from(channel + message);
+      hubs[1].registry.publish(isShard, hubs[1].log, buf, 0, channel.length, channel.length, buf.length);
+    };
+    for (const listener of [two, three]) {
+      hubs[0].subscribe(listener, TOPIC.channel, 'a');
+      hubs[0].subscribe(listener, TOPIC.channel, 'b');
+    }
+    hubs[0].subscribe(two, TOPIC.shardChannel, 'a');
+    append('a', '1');
+    append('a', '2');
+    for (const listener of [late, lateThree]) hubs[0].subscribe(listener, TOPIC.channel, 'a');
+    append('a', '3');
+    append('a', 's', true);
+    append('b', '4');
+    append('a', '5');
+    const raw = (listener: FakeListener, type: string, ...messages: string[]): void => {
+      const of = (m: string) => (m === 's' ? ['smessage', 'a', m] : ['message', m === '4' ? 'b' : 'a', m]);
+      const bulk = (text: string) => `$${text.length}\r\n${text}\r\n`;
+      expect(listener.raw).toBe(messages.map((m) => `${type}3\r\n${of(m).map(bulk).join('')}`).join(''));
+    };
+    hubs[0].catchUp();
+    raw(two, '*', '1', '2', '3', 's', '4', '5');
+    raw(three, '>', '1', '2', '3', '4', '5');
+    raw(late, '*', '3', '5');
+    raw(lateThree, '>', '3', '5');
   });
 
   test('a subscription begins with the first message behind it, and ends at once', () => {
