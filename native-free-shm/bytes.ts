@@ -48,12 +48,17 @@ export function copyByView(dst: DataView, dstStart: number, src: DataView, srcSt
 const COPY_LOOP_LIMIT = 48;
 const COMPARE_LOOP_LIMIT = 128;
 
+/** Fewer bytes, mostly the end mark of a list, are moved before copyWithin has looked at its arguments. */
+const MOVE_LOOP_LIMIT = 8;
 /** Up to here copyWithin is as fast; beyond, it moves shared memory at two bytes a nanosecond where Buffer.copy makes seventy. */
 const MOVE_WITHIN_LIMIT = 32;
 
 /** Moves buf[start, end) to `to`; the ranges may overlap. */
 export function moveWithin(buf: Buffer, to: number, start: number, end: number): void {
-  if (end - start <= MOVE_WITHIN_LIMIT) buf.copyWithin(to, start, end);
+  if (end - start <= MOVE_LOOP_LIMIT) {
+    if (to < start) while (start < end) buf[to++] = buf[start++];
+    else for (let i = end - start - 1; i >= 0; i--) buf[to + i] = buf[start + i];
+  } else if (end - start <= MOVE_WITHIN_LIMIT) buf.copyWithin(to, start, end);
   else buf.copy(buf, to, start, end);
 }
 

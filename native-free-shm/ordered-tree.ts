@@ -112,13 +112,23 @@ export class OrderedTree extends TreeNodes {
 
   /** Takes the element (key, probe) out; returns its entry, 0 if it is not there. */
   remove(root: number, key: number): number {
+    if (this.count(root) === 0) return 0;
+    const leaf = this.descend(root, key);
+    const place = this.placeIn(leaf, key, false);
+    return this.isProbe(leaf, place, key) ? this.takeOut(root, leaf, place) : 0;
+  }
+
+  /** Takes the element of that rank, 0 … count - 1, out and returns its entry. Asks for no probe. */
+  removeRank(root: number, rank: number): number {
+    const leaf = this.descendToRank(root, rank);
+    return this.takeOut(root, leaf, rank - this.before);
+  }
+
+  /** Takes out the element at a place of the leaf to which the path leads; returns its entry. */
+  private takeOut(root: number, leaf: number, place: number): number {
     const { arena, i32 } = this;
     const r = i32[root >>> 26];
     const rootAt = (root & OFFSET_MASK) << 2;
-    if (r[rootAt + TOP] === 0) return 0;
-    const leaf = this.descend(root, key);
-    const place = this.placeIn(leaf, key, false);
-    if (!this.isProbe(leaf, place, key)) return 0;
     arena.willChange(root);
     r[rootAt + COUNT]--;
     this.addToCounts(-1);

@@ -112,6 +112,28 @@ export class TreeNodes {
     return node;
   }
 
+  /** Goes down to the leaf that has the element of that rank, 0 … count - 1; fills the path. */
+  protected descendToRank(root: number, rank: number): number {
+    const { i32, pathNode, pathAt } = this;
+    const r = i32[root >>> 26];
+    const rootAt = (root & OFFSET_MASK) << 2;
+    const height = r[rootAt + HEIGHT];
+    let node = r[rootAt + TOP];
+    let left = rank;
+    for (let depth = 0; depth < height; depth++) {
+      const words = i32[node >>> 26];
+      const at = (node & OFFSET_MASK) << 2;
+      let child = 0;
+      while (left >= words[at + COUNTS + child]) left -= words[at + COUNTS + child++];
+      pathNode[depth] = node;
+      pathAt[depth] = child;
+      node = words[at + CHILDREN + child];
+    }
+    this.depth = height;
+    this.before = rank - left;
+    return node;
+  }
+
   /** Number of elements of the leaf before (key, probe), `after`: or equal to it. */
   protected placeIn(leaf: number, key: number, after: boolean): number {
     const words = this.i32[leaf >>> 26];

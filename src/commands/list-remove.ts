@@ -21,6 +21,11 @@ export function popElements(unit: Unit, arg: number, count: number, atTail: bool
   lists.open(ks.structure(entry), ks.encodingOf(entry));
   const all = lists.length();
   if (count > 0) lists.seek(atTail ? -1 : 0);
+  if (count === 1) {
+    replyElement(lists, reply);
+    lists.remove();
+    return settleRemoval(unit, arg, entry, popEvent(atTail), 1);
+  }
   for (let left = count; left > 0; left--) {
     replyElement(lists, reply);
     if (left === 1) break;

@@ -30,6 +30,10 @@ const INT_16 = 0xf1;
 const INT_24 = 0xf2;
 const INT_32 = 0xf3;
 const INT_64 = 0xf4;
+const MINUS = 45;
+const ZERO = 48;
+/** The longest text whose length stands in its first byte. */
+const MAX_SHORT_TEXT = 63;
 /** The longest text of a 64-bit integer. */
 const MAX_INTEGER_TEXT = 20;
 /** Integers are formatted into this much; so many elements may be read before the first text is overwritten. */
@@ -329,11 +333,41 @@ export class CompactList {
 
   /** Inserts bytes[start, end), which must not lie in this list, before place `at`; 0: at the end. Returns the list. */
   insert(h: number, at: number, bytes: Buffer, start: number, end: number): number {
+    if (this.insertShort(h, at, bytes, start, end)) return h;
     const size = this.measure(bytes, start, end);
     h = this.open(h, at, size);
     this.writeElement(h, bytes, start, end);
     this.changeCount(h, 1);
     return h;
+  }
+
+  /**
+   * As insert, for most of what comes: a short text that begins no number, into a block that has room for it. False: it is something
+   * else, and nothing was done.
+   */
+  private insertShort(h: number, at: number, bytes: Buffer, start: number, end: number): boolean {
+    const length = end - start;
+    const first = bytes[start];
+    if (length === 0 || length > MAX_SHORT_TEXT || (first - ZERO) >>> 0 < 10 || first === MINUS) return false;
+    const arena = this.arena;
+    const view = arena.view[h >>> 26];
+    const base = this.base(h);
+    const total = view.getUint32(base, true);
+    if (this.lead + total + length + 2 > arena.blockBytes(h)) return false;
+    if (at === 0) at = total - 1;
+    this.placed = at;
+    let p = base + at;
+    const behind = p + length + 2;
+    arena.willChange(h);
+    if (at === total - 1) view.setUint8(behind, END);
+    else moveWithin(arena.buf[h >>> 26], behind, p, base + total);
+    view.setUint32(base, total + length + 2, true);
+    view.setUint8(p++, STRING_6 | length);
+    while (start < end) view.setUint8(p++, bytes[start++]);
+    view.setUint8(p, length + 1);
+    const count = view.getUint16(base + 4, true);
+    if (count !== MANY) view.setUint16(base + 4, count + 1, true);
+    return true;
   }
 
   append(h: number, bytes: Buffer, start: number, end: number): number {

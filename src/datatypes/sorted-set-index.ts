@@ -123,6 +123,16 @@ export class SortedSetIndex implements TieBreak {
     this.probeEntry(entry);
     if (this.tree.remove(this.treeOf(root), this.scoreOf(entry)) !== entry)
       throw new Error('sorted set: a member is not in the tree');
+    this.drop(root, entry);
+  }
+
+  /** The same with the element of that rank, which exists. */
+  removeRank(root: number, rank: number): void {
+    this.drop(root, this.tree.removeRank(this.treeOf(root), rank));
+  }
+
+  /** Takes an entry that is not in the tree any more out of the table, and frees it. */
+  private drop(root: number, entry: number): void {
     const hash = this.arena.i32[entry >>> 26][(entry & OFFSET_MASK) << 2];
     this.table.remove(this.tableOf(root), hash, entry);
     this.arena.release(entry);
@@ -153,12 +163,14 @@ export class SortedSetIndex implements TieBreak {
 
   /** How many elements stand before a range of scores. */
   countBelow(root: number, range: ScoreRange): number {
+    if (range.min === Number.NEGATIVE_INFINITY && !range.minExcluded) return 0;
     this.probe = range.minExcluded ? PROBE_BEHIND_ALL : PROBE_BEFORE_ALL;
     return this.rankAt(root, range.min, false);
   }
 
   /** How many elements stand before the end of a range of scores. */
   countUpTo(root: number, range: ScoreRange): number {
+    if (range.max === Number.POSITIVE_INFINITY && !range.maxExcluded) return this.count(root);
     this.probe = range.maxExcluded ? PROBE_BEFORE_ALL : PROBE_BEHIND_ALL;
     return this.rankAt(root, range.max, false);
   }

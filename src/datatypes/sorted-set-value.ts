@@ -247,8 +247,7 @@ export class SortedSets implements ValueKind {
       return;
     }
     const { index } = this;
-    const tree = index.treeOf(root);
-    for (; count > 0 && index.tree.seekRank(tree, rank); count--) index.remove(root, index.tree.entry());
+    for (let left = Math.min(count, index.count(root) - rank); left > 0; left--) index.removeRank(root, rank);
   }
 
   // ---- ranges
