@@ -51,7 +51,7 @@ export const PROCESS_SETTINGS = [
     'Facility of syslog.',
     { atStart: true },
   ),
-  yesNo('crash-log-enabled', 'yes', 'Print a report when the server crashes.'),
+  yesNo('crash-log-enabled', 'yes', 'Print a report when the server crashes.', { works: true }),
   yesNo('crash-memcheck-enabled', 'yes', 'Test the memory when the server crashes.'),
   yesNo('use-exit-on-panic', 'no', 'Exit instead of abort on a panic (for tests).', { hidden: true }),
   yesNo('always-show-logo', 'no', 'Show the logo in log files, too.', { atStart: true }),

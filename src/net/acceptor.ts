@@ -2,7 +2,7 @@
  * The acceptor: makes the shared memory, starts the other threads, brings the data back, listens, hands connections out,
  * watches over everything, and ends it in order.
  */
-import { mkdirSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import type net from 'node:net';
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
@@ -17,6 +17,7 @@ import { createErrorStats } from '../admin/error-stats.ts';
 import { createLatencyEvents } from '../admin/latency-events.ts';
 import { createLatencyHistograms } from '../admin/latency-histograms.ts';
 import { Log } from '../admin/log.ts';
+import { logSink } from '../admin/log-sink.ts';
 import { createSaveState, SAVE } from '../admin/save-state.ts';
 import { COUNTER, COUNTER_NAMES } from '../admin/server-counters.ts';
 import { createServerSamples, ServerSamples } from '../admin/server-samples.ts';
@@ -149,6 +150,7 @@ export class Acceptor {
       log,
       settings,
       access,
+      world: this.world,
       journal,
       home,
       supervisor,
@@ -225,15 +227,7 @@ export class Acceptor {
     // standard output may be closed at any time; that must not stop the server
     process.stdout.on('error', () => {});
     const file = this.settings.path('logfile');
-    if (file === '') {
-      return (line) => {
-        try {
-          writeSync(1, line);
-        } catch {
-          // nobody reads it
-        }
-      };
-    }
+    if (file === '') return logSink('');
     const path = resolve(file);
     try {
       writeFileSync(path, '', { flag: 'a' });
@@ -241,13 +235,7 @@ export class Acceptor {
       process.stderr.write(`Can't open the log file: ${(error as Error).message}\n`);
       process.exit(1);
     }
-    return (line) => {
-      try {
-        writeFileSync(path, line, { flag: 'a' });
-      } catch {
-        // a log that cannot be written is no reason to stop
-      }
-    };
+    return logSink(path);
   }
 
   private enterFolder(): void {

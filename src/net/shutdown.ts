@@ -21,8 +21,9 @@ import { JournalControl } from '../journal/journal-control.ts';
 import { type JournalMemory, POLICY } from '../journal/journal-memory.ts';
 import type { ShutdownRequest } from '../messages/thread-messages.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
-import { SHARD, STATE } from '../shard/world.ts';
+import { SHARD, STATE, type WorldMemory } from '../shard/world.ts';
 import { underAllLatchesSoon } from './all-latches.ts';
+import { crashReport } from './crash-report.ts';
 import type { DataHome } from './data-home.ts';
 import { WORKING_NAME } from './snapshots.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -34,6 +35,7 @@ export interface ShutdownParts {
   log: Log;
   settings: SettingsStore;
   access: ShardAccess;
+  world: WorldMemory;
   journal: JournalMemory;
   home: DataHome;
   supervisor: Supervisor;
@@ -70,6 +72,7 @@ export class Shutdown {
     process.on('SIGINT', () => this.onSignal('SIGINT'));
     // as in Redis: a server outlives the terminal that it was started from
     process.on('SIGHUP', () => {});
+    process.on('SIGABRT', this.onAbort);
     process.on('uncaughtException', (error) => this.die(error.stack ?? error.message));
     process.on('unhandledRejection', (error) => this.die(error instanceof Error ? (error.stack ?? '') : String(error)));
   }
@@ -232,10 +235,24 @@ export class Shutdown {
   /** A thread died or a bug showed: ends the whole process loudly, after what was published is in its files. */
   die(text: string): never {
     const shard = this.poisoned();
-    const line = `=== SKEIN BUG: ${text}${shard < 0 ? '' : ` (shard ${shard} was left half changed)`}`;
-    this.parts.log.line('warning', line);
-    process.stderr.write(`${line}\n`);
+    const shown = `SKEIN BUG: ${shard < 0 ? '' : `(shard ${shard} was left half changed) `}${text}`;
+    this.report(shown);
+    process.stderr.write(`=== ${shown}\n`);
     this.parts.home.writeOut(this.parts.journal);
     process.exit(1);
   }
+
+  private report(error: string): void {
+    const { log, settings, access, world } = this.parts;
+    const isWanted = settings.flag('crash-log-enabled');
+    log.line('warning', isWanted ? crashReport(error, access, world) : `=== ${error.split('\n', 1)[0]}`);
+  }
+
+  /** Somebody aborts the process from outside, perhaps for a core dump: it says so, saves what it can, and gives them that. */
+  private readonly onAbort = (): void => {
+    this.report(new Error('Skein crashed by signal: SIGABRT').stack ?? '');
+    this.parts.home.writeOut(this.parts.journal);
+    process.off('SIGABRT', this.onAbort);
+    process.kill(process.pid, 'SIGABRT');
+  };
 }

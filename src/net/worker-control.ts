@@ -1,9 +1,11 @@
 /** What a worker's sessions may ask beyond their thread, and what the worker knows of journal and disk. */
 import { resolve } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
-import type { LogLevel } from '../admin/log.ts';
+import { Log, type LogLevel } from '../admin/log.ts';
+import { logSink } from '../admin/log-sink.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
 import type { Control, Session } from '../dispatch/session.ts';
+import { systemClock } from '../env/clock.ts';
 import type { Journal } from '../journal/journal.ts';
 import { JournalControl } from '../journal/journal-control.ts';
 import { POLICY } from '../journal/journal-memory.ts';
@@ -11,6 +13,7 @@ import type { FromWorker, SaveHow, ShutdownRequest, ThreadStart } from '../messa
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { PROCESS, STATE } from '../shard/world.ts';
 import { realDirectory, rewriteConfigFile } from './config-file.ts';
+import { crashReport } from './crash-report.ts';
 import { applySettings } from './settings-effects.ts';
 
 export class WorkerControl implements Control {
@@ -110,6 +113,10 @@ export class WorkerControl implements Control {
   /** Ends the process loudly: this thread cannot go on, and half a server must not (R5). */
   die(error: unknown): never {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    if (this.settings.flag('crash-log-enabled')) {
+      const log = new Log(process.pid, systemClock.wallMs, logSink(this.settings.path('logfile')));
+      log.line('warning', crashReport(`worker ${this.start.worker}: ${text}`, this.access, this.start.world));
+    }
     process.stderr.write(`worker ${this.start.worker} failed and ends the process: ${text}\n`);
     process.exit(1);
   }

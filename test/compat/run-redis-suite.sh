@@ -49,7 +49,8 @@ units=("$@")
   unit/pubsub unit/pubsubshard unit/tracking unit/slowlog unit/latency-monitor unit/scripting unit/functions unit/wait unit/pause unit/introspection unit/introspection-2
   unit/limits unit/auth unit/violations unit/obuf-limits
   unit/shutdown integration/rdb integration/convert-zipmap-hash-on-load integration/convert-ziplist-hash-on-load
-  integration/convert-ziplist-zset-on-load integration/corrupt-dump integration/aof integration/aof-multi-part
+  integration/convert-ziplist-zset-on-load integration/corrupt-dump integration/corrupt-dump-fuzzer unit/aofrw
+  integration/logging integration/aof integration/aof-multi-part
 )
 export SUITE_BASEPORT=${SUITE_BASEPORT:-27100}
 server=${SERVER_UNDER_TEST:-node src/main.ts}

@@ -1,24 +1,22 @@
 /** A server whose calls of the file system fail now and then, as long as a switch is on: what a disk that is full or ill does. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Plant } from '../faults/planted-server.ts';
 
-/** Of so many calls one fails. */
-const ONE_IN = 4;
 /** Calls that change something. Those that sync file content are apart: one that fails is for good. */
 const CHANGING = ['open', 'writeAt', 'writePartsAt', 'truncate', 'rename', 'remove', 'syncFolder', 'makeFolder'];
 
 const WRAPPED = `
 const failing = JSON.parse(process.env['FAILING_CALLS']);
-const toss = () => Math.floor(Math.random() * ${ONE_IN}) === 0;
-const isOn = () => fs.existsSync(failing.switch);
+const toss = (oneIn) => Math.floor(Math.random() * oneIn) === 0;
+const oneIn = () => (fs.existsSync(failing.switch) ? Number(fs.readFileSync(failing.switch, 'latin1')) : Infinity);
 function mayFail(name, call) {
   return (...args) => {
     const changes = name !== 'open' || args[1] === OPEN.create;
     const names = failing.names.includes(name) || (name === 'syncData' && fs.existsSync(failing.switch + '.sync'));
-    if (!names || !changes || !isOn() || !toss()) return call(...args);
-    if (name === 'writeAt' && args[3] > 1 && toss()) return call(args[0], args[1], args[2], args[3] >> 1, args[4]);
+    if (!names || !changes || !toss(oneIn())) return call(...args);
+    if (name === 'writeAt' && args[3] > 1 && toss(2)) return call(args[0], args[1], args[2], args[3] >> 1, args[4]);
     fs.appendFileSync(failing.switch + '.count', '.');
     throw Object.assign(new Error('ENOSPC: planted, ' + name), { errno: -28, code: 'ENOSPC', syscall: name });
   };
@@ -44,10 +42,11 @@ export class FailingCalls {
     this.env = { FAILING_CALLS: JSON.stringify({ names: CHANGING, switch: this.path }) };
   }
 
-  /** From now on calls fail; `syncs`: those that sync a file, too. */
-  begin(syncs: boolean): void {
+  /** From now on one of so many calls fails; `syncs`: those that sync a file, too. */
+  begin(oneIn: number, syncs: boolean): void {
     if (syncs) writeFileSync(`${this.path}.sync`, '');
-    writeFileSync(this.path, '');
+    writeFileSync(`${this.path}.new`, String(oneIn));
+    renameSync(`${this.path}.new`, this.path);
   }
 
   end(): void {
