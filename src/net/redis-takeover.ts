@@ -12,7 +12,7 @@ import { statSync } from 'node:fs';
 import type { LogLevel } from '../admin/log.ts';
 import { systemClock } from '../env/clock.ts';
 import { systemFiles } from '../env/files.ts';
-import { isRdbFile } from '../persistence/rdb-file-reader.ts';
+import { checkShares, isRdbFile } from '../persistence/rdb-file-reader.ts';
 import type { RdbLoaded } from '../persistence/rdb-load.ts';
 import type { RedisData, RedisFile } from '../persistence/redis-files.ts';
 import { beginShardLoad } from '../shard/load-progress.ts';
@@ -37,9 +37,15 @@ export async function loadRdbFile(path: string, keepsExpired: boolean, loaders: 
   const parts = await Promise.all(
     Array.from({ length: count }, async (_, worker) => {
       const done = supervisor.next(worker, 'rdb-loaded');
-      supervisor.send(worker, { kind: 'load-rdb', path, keepsExpired });
+      supervisor.send(worker, { kind: 'load-rdb', path, keepsExpired, sumShare: { part: worker, of: count } });
       return (await done).loaded;
     }),
+  );
+  const [{ endOffset }] = parts;
+  checkShares(
+    path,
+    endOffset,
+    parts.map((part) => part.shareSum),
   );
   const total = { ...parts[0], keys: 0, expired: 0, empty: 0 };
   for (const { keys, expired, empty, emptyKeys } of parts) {
@@ -56,7 +62,7 @@ export async function loadRdbFile(path: string, keepsExpired: boolean, loaders: 
 /** Loads the files of a Redis server into memory. `loadTruncated`: setting aof-load-truncated. */
 export async function loadRedisData(data: RedisData, loadTruncated: boolean, loaders: Loaders): Promise<RdbLoaded> {
   loaders.log('notice', `Taking over the data of a Redis server: ${data.what}`);
-  const total: RdbLoaded = { keys: 0, expired: 0, empty: 0, emptyKeys: [], libraries: 0, endOffset: 0 };
+  const total: RdbLoaded = { keys: 0, expired: 0, empty: 0, emptyKeys: [], libraries: 0, shareSum: null, endOffset: 0 };
   for (const file of data.files) {
     let from = 0;
     if (isRdbFile(systemFiles, file.path)) {

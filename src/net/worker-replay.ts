@@ -10,7 +10,7 @@ import { systemFiles } from '../env/files.ts';
 import type { FromWorker, RecordsRequest, ReplayRequest } from '../messages/thread-messages.ts';
 import { DamageError } from '../persistence/damage.ts';
 import { DataSetError } from '../persistence/data-set.ts';
-import { isRdbFile } from '../persistence/rdb-file-reader.ts';
+import { isRdbFile, type SumShare } from '../persistence/rdb-file-reader.ts';
 import { NoRoomForFileError, rdbLoadSteps } from '../persistence/rdb-load.ts';
 import { type ScanOrder, TruncatedError } from '../persistence/recovery.ts';
 import { replaySteps } from '../persistence/replay.ts';
@@ -65,8 +65,8 @@ export class WorkerLoad {
   }
 
   /** Loads the worker's shards out of an RDB file; then says `rdb-loaded` or `load-failed`. */
-  loadRdb(path: string, keepsExpired: boolean): void {
-    this.begin(this.rdbJob(path, keepsExpired ? 0 : systemClock.wallMs()));
+  loadRdb(path: string, keepsExpired: boolean, sumShare: SumShare): void {
+    this.begin(this.rdbJob(path, keepsExpired ? 0 : systemClock.wallMs(), sumShare));
   }
 
   /** Loads all shards out of a Redis server's records; then says `records-loaded` or `load-failed`. */
@@ -114,10 +114,10 @@ export class WorkerLoad {
     return { kind: 'records-loaded', loaded };
   }
 
-  private *rdbJob(path: string, nowMs: number): Job {
+  private *rdbJob(path: string, nowMs: number, sumShare: SumShare): Job {
     const { access, owns } = this.parts;
     const header = access.headers[access.spaces.findIndex((_, shard) => owns(shard))] ?? access.headers[0];
-    const loaded = yield* this.rdbSteps(path, owns, nowMs, header);
+    const loaded = yield* this.rdbSteps(path, owns, nowMs, header, sumShare);
     yield* this.waits();
     return { kind: 'rdb-loaded', loaded };
   }
@@ -127,16 +127,34 @@ export class WorkerLoad {
     while (this.delay.isDue) yield;
   }
 
-  private rdbSteps(path: string, owns: (shard: number) => boolean, nowMs: number, header: ShardHeader) {
+  private rdbSteps(
+    path: string,
+    owns: (shard: number) => boolean,
+    nowMs: number,
+    header: ShardHeader,
+    sumShare?: SumShare,
+  ) {
     const { spaces, latches } = this.parts.access;
     const clockMs = systemClock.wallMs();
     const { hasher } = spaces[0];
     const { library } = this.parts;
+    const share = sumShare === undefined ? {} : { sumShare };
     const progress = (bytes: number, entries: number): void => {
       noteLoaded(header, bytes);
       this.delay.loaded(entries);
     };
-    return rdbLoadSteps(path, { files: systemFiles, spaces, latches, hasher, owns, nowMs, clockMs, progress, library });
+    return rdbLoadSteps(path, {
+      ...share,
+      files: systemFiles,
+      spaces,
+      latches,
+      hasher,
+      owns,
+      nowMs,
+      clockMs,
+      progress,
+      library,
+    });
   }
 
   private *replayJob({ shard, files }: ReplayRequest): Job {

@@ -505,7 +505,7 @@ class WorkerThread implements ConnectionThread {
         this.load.replay(message);
         return;
       case 'load-rdb':
-        this.load.loadRdb(message.path, message.keepsExpired);
+        this.load.loadRdb(message.path, message.keepsExpired, message.sumShare);
         return;
       case 'load-records':
         this.load.loadRecords(message);

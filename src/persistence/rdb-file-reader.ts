@@ -1,5 +1,6 @@
 /**
- * An RDB file as a reader of its bytes: fetches them as they are needed, sums them up for the checksum at the end.
+ * An RDB file as a reader of its bytes: fetches them as they are needed, sums them up for the checksum at the end. Where several
+ * threads read the same file, each sums up some blocks of it, as if all others were zeros; all these sums together are the file's.
  *
  * Invariant 1: what a register of the reader names stays there until the next call that reads; `heldString` longer.
  */
@@ -10,10 +11,27 @@ import { NEWEST_RDB_VERSION } from '../keyspace/rdb-types.ts';
 import { DamageError } from './damage.ts';
 
 const READ_BYTES = 1024 * 1024;
+const SUM_BLOCK_BYTES = 1024 * 1024;
 const MAGIC_BYTES = 9;
 const CHECKSUM_BYTES = 8;
 /** From this version on files end with a checksum. */
 const CHECKSUM_SINCE = 5;
+
+/** Which blocks are summed up: those with number % of = part. */
+export interface SumShare {
+  part: number;
+  of: number;
+}
+
+const WHOLE: SumShare = { part: 0, of: 1 };
+
+/** What a share of the blocks gave, and the sum that the file says it has: halves of 64 bits. */
+export interface ShareSum {
+  low: number;
+  high: number;
+  fileLow: number;
+  fileHigh: number;
+}
 
 export class RdbFileReader extends RdbReader {
   readonly path: string;
@@ -21,6 +39,9 @@ export class RdbFileReader extends RdbReader {
   private readonly files: Files;
   private readonly fd: number;
   private readonly size: number;
+  private readonly share: SumShare;
+  /** Of a share of the blocks, once `checkSum` was called; null: the file has no sum, or it was all of them. */
+  shareSum: ShareSum | null = null;
   /** File offset of buf[0]; bytes of buf before `summed` are in the checksum. */
   private base = 0;
   private summed = 0;
@@ -29,8 +50,9 @@ export class RdbFileReader extends RdbReader {
   beforeMove: (() => boolean) | null = null;
 
   /** Opens the file and reads its first bytes. Throws DamageError, and the system's errors. */
-  constructor(files: Files, path: string) {
+  constructor(files: Files, path: string, share: SumShare = WHOLE) {
     super(Buffer.alloc(READ_BYTES), 0, 0);
+    this.share = share;
     this.path = path;
     this.files = files;
     this.fd = files.open(path, OPEN.read);
@@ -65,7 +87,7 @@ export class RdbFileReader extends RdbReader {
     if (this.pos + bytes <= this.end) return;
     if (this.offset + bytes > this.size) throw this.damage('unexpected end');
     const isKept = this.beforeMove?.() ?? false;
-    this.crc.update(this.buf, this.summed, this.pos);
+    this.sumUp();
     const left = this.end - this.pos;
     const isShort = bytes > this.buf.length;
     const target = isShort || isKept ? Buffer.allocUnsafeSlow((isShort ? bytes : 0) + READ_BYTES) : this.buf;
@@ -79,17 +101,53 @@ export class RdbFileReader extends RdbReader {
     if (this.end < bytes) throw this.damage('the file became shorter while it was read');
   }
 
+  /** Takes the bytes of the buffer up to `pos` into the sum. */
+  private sumUp(): void {
+    const { part, of } = this.share;
+    while (this.summed < this.pos) {
+      const block = Math.floor((this.base + this.summed) / SUM_BLOCK_BYTES);
+      const end = of === 1 ? this.pos : Math.min((block + 1) * SUM_BLOCK_BYTES - this.base, this.pos);
+      if (block % of === part) this.crc.update(this.buf, this.summed, end);
+      else this.crc.skip(end - this.summed);
+      this.summed = end;
+    }
+  }
+
   /** Behind the end mark: checks the sum. A sum of 0 says that none was made. */
   checkSum(): void {
     if (this.version < CHECKSUM_SINCE) return;
-    this.crc.update(this.buf, this.summed, this.pos);
-    this.summed = this.pos;
+    this.sumUp();
     this.need(CHECKSUM_BYTES);
-    const none = this.buf.readBigUInt64LE(this.pos) === 0n;
-    if (!none && !this.crc.equals(this.buf, this.pos)) throw this.damage('its checksum is wrong (RDB CRC error)');
+    const fileLow = this.buf.readInt32LE(this.pos);
+    const fileHigh = this.buf.readInt32LE(this.pos + 4);
+    if ((fileLow | fileHigh) !== 0) {
+      const { low, high } = this.crc;
+      if (this.share.of > 1) this.shareSum = { low, high, fileLow, fileHigh };
+      else if (low !== fileLow || high !== fileHigh) throw wrongSum(this.path, this.offset);
+    }
     this.pos += CHECKSUM_BYTES;
     this.summed = this.pos;
   }
+}
+
+/** The sum at this offset of the file is not that of its bytes. */
+function wrongSum(path: string, offset: number): DamageError {
+  return new DamageError(path, offset, 'its checksum is wrong (RDB CRC error)');
+}
+
+/** What all threads made of their shares: throws DamageError if it is not the file's sum, which stands before `endOffset`. */
+export function checkShares(path: string, endOffset: number, sums: readonly (ShareSum | null)[]): void {
+  let low = 0;
+  let high = 0;
+  let isSummed = false;
+  for (const sum of sums) {
+    if (sum === null) continue;
+    if (!isSummed) [low, high] = [sum.fileLow, sum.fileHigh];
+    isSummed = true;
+    low ^= sum.low;
+    high ^= sum.high;
+  }
+  if ((low | high) !== 0) throw wrongSum(path, endOffset - CHECKSUM_BYTES);
 }
 
 /** Does the file begin like an RDB file? */

@@ -12,7 +12,7 @@ import { RDB_OPCODE, RDB_TYPE } from '../keyspace/rdb-types.ts';
 import { RdbValueReader, READ } from '../keyspace/rdb-value-reader.ts';
 import { skipRdbValue } from '../keyspace/rdb-value-skip.ts';
 import { slotMap, slotOf } from '../keyspace/slot.ts';
-import { RdbFileReader } from './rdb-file-reader.ts';
+import { RdbFileReader, type ShareSum, type SumShare } from './rdb-file-reader.ts';
 import { RdbWalk } from './rdb-walk.ts';
 import { PUT, StringBatch } from './string-batch.ts';
 import { TablePlan } from './table-plan.ts';
@@ -35,6 +35,8 @@ const ENTRY_ROOM_BYTES = 1 << 20;
 
 export interface RdbLoadParts {
   files: Files;
+  /** Where other threads load the same file: which blocks are summed up here. `checkShares` must be told what all of them made of it. */
+  sumShare?: SumShare;
   spaces: readonly Keyspace[];
   latches: readonly Latch[];
   hasher: HalfSipHash;
@@ -63,18 +65,20 @@ export interface RdbLoaded {
   emptyKeys: string[];
   /** Libraries of functions that the file has. */
   libraries: number;
+  /** Of a share of the file's blocks; null: none was to be made, the sum was checked, or the file has none. */
+  shareSum: ShareSum | null;
   /** Offset behind the end of the RDB data: records of an append-only file may follow. */
   endOffset: number;
 }
 
 /** Loads the file. Throws DamageError, NoRoomForFileError and the system's errors. */
 export function* rdbLoadSteps(path: string, parts: RdbLoadParts): Generator<void, RdbLoaded, void> {
-  const reader = new RdbFileReader(parts.files, path);
+  const reader = new RdbFileReader(parts.files, path, parts.sumShare);
   try {
     const load = new RdbLoad(reader, parts);
     while (!load.step()) yield;
     const { keys, expired, empty, emptyKeys, libraries } = load;
-    return { keys, expired, empty, emptyKeys, libraries, endOffset: reader.offset };
+    return { keys, expired, empty, emptyKeys, libraries, shareSum: reader.shareSum, endOffset: reader.offset };
   } catch (error) {
     if (error instanceof DamagedRdbError) throw reader.damage(error.message);
     throw error;

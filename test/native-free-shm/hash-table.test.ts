@@ -255,6 +255,41 @@ describe('hash table', () => {
   });
 });
 
+describe('HashTable.prepareStep', () => {
+  it('makes all buckets before the entries come, whatever is there already, and they can go again', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 300 }),
+        fc.constantFrom(0, 5, 800, 11_000),
+        fc.integer({ min: 1, max: 500 }),
+        (before, total, steps) => {
+          const pair = new Pair(goodHash);
+          for (let i = 0; i < before; i++) pair.set(`old:${i}`, i % 3 === 0);
+          while (pair.table.prepareStep(pair.root, total, steps));
+          const buckets = pair.table.bucketCount(pair.root);
+          expect(buckets * 9).toBeGreaterThanOrEqual(total);
+          for (let i = before; i < total; i++) pair.set(`new:${i}`, false);
+          if (total >= before) expect(pair.table.bucketCount(pair.root)).toBe(buckets);
+          pair.check();
+          for (const key of [...pair.model.keys()]) pair.remove(key);
+          while (pair.table.rehashStep(pair.root, 100));
+          pair.check();
+          expect(pair.table.bucketCount(pair.root)).toBeLessThanOrEqual(1);
+        },
+      ),
+      { numRuns: 8 },
+    );
+  });
+
+  it('takes no memory that is not there', () => {
+    const pair = new Pair(goodHash);
+    let calls = 0;
+    while (pair.table.prepareStep(pair.root, 2 ** 40, 1000)) expect(++calls).toBeLessThan(10_000);
+    pair.set('fits', false);
+    pair.check();
+  });
+});
+
 function removeOneThatGoes(pair: Pair): void {
   for (const key of pair.model.keys()) {
     if (key.startsWith('stay')) continue;
