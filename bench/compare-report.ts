@@ -55,7 +55,8 @@ function table(head: readonly string[], rows: readonly string[][]): string {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-function throughputTable(cells: readonly Cell[]): string {
+/** Medians of each load on each server, and how many times stock's they are. */
+export function throughputTable(cells: readonly Cell[]): string {
   const head = [
     'load',
     'server',

@@ -1,13 +1,14 @@
 /**
- * What durability costs, Skein beside stock redis-server in the same run:
+ * What durability costs, Skein beside stock redis-server in the same run. The servers take turns, round after round; what is shown are
+ * medians, and ratios of medians. Under a policy both are up at once and warmed up before; the other parts begin with an empty server.
  *
  *   always, everysec   SET with 1, 50 and 500 clients
  *   snapshot           quiet and while BGSAVE writes N keys: p99 and longest time of GET and SET, memory that the snapshot needed
  *   zset               the same with one sorted set of N members
  *   load               time of a start that loads N keys: append-only file, RDB file
  *
- *   npx node bench/persistence.ts [--keys 5000000] [--parts always,everysec,snapshot,zset,load] [--workers 2] [--requests 100000]
- *     [--quiet-seconds 5] [--probes 4] [--name NAME]
+ *   npx node bench/persistence.ts [--keys 5000000] [--parts always,everysec,snapshot,zset,load] [--workers 2] [--requests 200000]
+ *     [--rounds 5] [--long-rounds 3] [--quiet-seconds 5] [--probes 4] [--name NAME]
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -16,7 +17,8 @@ import { parseArgs } from 'node:util';
 import type { Command, RespClient } from '../test/server/resp-client.ts';
 import { type ServerCommand, SKEIN, STOCK } from '../test/server/server-command.ts';
 import { type Options, ServerProcess } from '../test/server/server-process.ts';
-import { measure } from './compare-measure.ts';
+import { type Load, measure } from './compare-measure.ts';
+import { type Cell, median, throughputTable } from './compare-report.ts';
 import { infoNumber, startContenders, stopContenders } from './compare-servers.ts';
 import { loadKeys } from './load-keys.ts';
 
@@ -34,6 +36,9 @@ interface Plan {
   readonly keys: number;
   readonly workers: number;
   readonly requests: number;
+  /** Of the policies, and of the parts that load all keys anew. */
+  readonly rounds: number;
+  readonly longRounds: number;
   readonly quietMs: number;
   readonly probes: number;
   readonly parts: readonly string[];
@@ -54,7 +59,9 @@ function readPlan(): Plan {
     options: {
       keys: { ...text, default: '5000000' },
       workers: { ...text, default: '2' },
-      requests: { ...text, default: '100000' },
+      requests: { ...text, default: '200000' },
+      rounds: { ...text, default: '5' },
+      'long-rounds': { ...text, default: '3' },
       'quiet-seconds': { ...text, default: '5' },
       probes: { ...text, default: '4' },
       parts: { ...text, default: PARTS.join(',') },
@@ -68,6 +75,8 @@ function readPlan(): Plan {
     keys: Number(values.keys),
     workers: Number(values.workers),
     requests: Number(values.requests),
+    rounds: Number(values.rounds),
+    longRounds: Number(values['long-rounds']),
     quietMs: Number(values['quiet-seconds']) * 1000,
     probes: Number(values.probes),
     parts,
@@ -82,20 +91,69 @@ const servers = ({ workers }: Plan): Server[] => [
 
 // ---- SET under a policy ----
 
-async function policyRows(plan: Plan, policy: 'always' | 'everysec'): Promise<Row[]> {
+/** One client waits for one sync after the other: fewer requests take as long. */
+const ALONE_SHARE = { always: 1 / 20, everysec: 1 / 4 };
+
+async function policyTable(plan: Plan, policy: 'always' | 'everysec'): Promise<string> {
   const contenders = await startContenders(SKEIN, [plan.workers], policy);
-  const rows: Row[] = [];
+  const cells: Cell[] = [];
   for (const clients of CLIENTS) {
-    // one client waits for one sync after the other
-    const requests = clients === 1 && policy === 'always' ? Math.ceil(plan.requests / 20) : plan.requests;
-    for (const contender of contenders) {
-      const load = { operation: 'set', pipeline: 1, clients, requests, keys: 100_000, valueBytes: VALUE_BYTES };
-      const { perSecond, p50Ms, p99Ms } = await measure(contender, load);
-      rows.push([clients, contender.name, Math.round(perSecond), p50Ms, p99Ms]);
-    }
+    const requests = Math.ceil(plan.requests * (clients === 1 ? ALONE_SHARE[policy] : 1));
+    const load: Load = { operation: 'set', pipeline: 1, clients, requests, keys: 100_000, valueBytes: VALUE_BYTES };
+    const group = `${clients} clients:`;
+    const own = contenders.map((contender): Cell => ({ group, server: contender.name, load, samples: [] }));
+    for (const contender of contenders) await measure(contender, load);
+    for (let round = 0; round < plan.rounds; round++)
+      for (let turn = 0; turn < contenders.length; turn++) {
+        const at = (round + turn) % contenders.length;
+        own[at].samples.push(await measure(contenders[at], load));
+      }
+    cells.push(...own);
   }
   await stopContenders(contenders);
-  return rows;
+  return throughputTable(cells);
+}
+
+// ---- parts that begin anew in each round ----
+
+/** What was measured of a server in one round, by name. */
+type Figures = Readonly<Record<string, number>>;
+
+/** One measurement of each server per round, another server first each time; medians by server. */
+async function alternate(plan: Plan, once: (server: Server) => Promise<Figures>): Promise<[string, Figures][]> {
+  const all = servers(plan);
+  const found = all.map((): Figures[] => []);
+  for (let round = 0; round < plan.longRounds; round++)
+    for (let turn = 0; turn < all.length; turn++) {
+      const at = (round + turn) % all.length;
+      const figures = await once(all[at]);
+      const shown = Object.entries(figures).map(([name, value]) => `${name} ${value.toFixed(2)}`);
+      process.stderr.write(`${round + 1}/${plan.longRounds} ${all[at].name}: ${shown.join(', ')}\n`);
+      found[at].push(figures);
+    }
+  return all.map(({ name }, at) => [name, mediansOf(found[at])]);
+}
+
+function mediansOf(rounds: readonly Figures[]): Figures {
+  return Object.fromEntries(
+    Object.keys(rounds[0]).map((name) => [name, median(rounds.map((figures) => figures[name]))]),
+  );
+}
+
+/** Rows of these figures, each with how many times stock's it is. */
+function figureRows(results: readonly [string, Figures][], columns: readonly (readonly [string, number])[]): Row[] {
+  const stock = results[0][1];
+  return results.map(([name, figures]) => [
+    name,
+    ...columns.flatMap(([column, digits]) => [
+      figures[column].toFixed(digits),
+      stock[column] > 0 ? (figures[column] / stock[column]).toFixed(2) : '–',
+    ]),
+  ]);
+}
+
+function figureHead(columns: readonly (readonly [string, number])[]): Row {
+  return ['server', ...columns.flatMap(([column]) => [column, '× redis'])];
 }
 
 // ---- pauses during a snapshot ----
@@ -152,38 +210,45 @@ async function snapshot(server: ServerProcess): Promise<number> {
   return most;
 }
 
-async function pauseRows(plan: Plan, isZset: boolean): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (const { name, command, skeinOptions } of servers(plan)) {
-    const server = await ServerProcess.start({ command, skeinOptions, options: { save: '', appendonly: 'no' } });
-    if (isZset) await loadMembers(server, plan.keys);
-    else await loadKeys({ port: server.port, keys: plan.keys, valueBytes: VALUE_BYTES });
-    const usedBytes = (await infoNumber(server, 'used_memory')) ?? 0;
-    const shapes = isZset ? zsetShapes(plan.keys) : keyShapes(plan.keys);
-    const probes: Probe[] = [];
-    for (let i = 0; i < plan.probes; i++) probes.push(new Probe(await server.connect(), shapes[i % shapes.length]));
-    const take = () => probes.flatMap((probe) => probe.times.splice(0));
-    await new Promise((resolve) => setTimeout(resolve, plan.quietMs));
-    const quiet = take();
-    const began = performance.now();
-    const extraBytes = await snapshot(server);
-    const seconds = (performance.now() - began) / 1000;
-    const busy = take();
-    for (const probe of probes) await probe.stop();
-    const throttled = (await infoNumber(server, 'snapshot_throttled_writes')) ?? '-';
-    await server.remove();
-    rows.push([
-      name,
-      percentile(quiet, 0.99).toFixed(2),
-      percentile(quiet, 1).toFixed(2),
-      percentile(busy, 0.99).toFixed(2),
-      percentile(busy, 1).toFixed(2),
-      seconds.toFixed(1),
-      `${(extraBytes / BYTES_PER_MIB).toFixed(1)} (${((100 * extraBytes) / usedBytes).toFixed(1)}%)`,
-      throttled,
-    ]);
-  }
-  return rows;
+const PAUSE_COLUMNS = [
+  ['quiet p99 ms', 2],
+  ['quiet longest ms', 2],
+  ['snapshot p99 ms', 2],
+  ['snapshot longest ms', 2],
+  ['seconds', 1],
+  ['extra MiB', 1],
+  ['extra % of data', 1],
+  ['writes held', 0],
+] as const;
+
+async function pauses(plan: Plan, isZset: boolean, { command, skeinOptions }: Server): Promise<Figures> {
+  const server = await ServerProcess.start({ command, skeinOptions, options: { save: '', appendonly: 'no' } });
+  if (isZset) await loadMembers(server, plan.keys);
+  else await loadKeys({ port: server.port, keys: plan.keys, valueBytes: VALUE_BYTES });
+  const usedBytes = (await infoNumber(server, 'used_memory')) ?? 0;
+  const shapes = isZset ? zsetShapes(plan.keys) : keyShapes(plan.keys);
+  const probes: Probe[] = [];
+  for (let i = 0; i < plan.probes; i++) probes.push(new Probe(await server.connect(), shapes[i % shapes.length]));
+  const take = () => probes.flatMap((probe) => probe.times.splice(0));
+  await new Promise((resolve) => setTimeout(resolve, plan.quietMs));
+  const quiet = take();
+  const began = performance.now();
+  const extraBytes = await snapshot(server);
+  const seconds = (performance.now() - began) / 1000;
+  const busy = take();
+  for (const probe of probes) await probe.stop();
+  const held = (await infoNumber(server, 'snapshot_throttled_writes')) ?? 0;
+  await server.remove();
+  return {
+    'quiet p99 ms': percentile(quiet, 0.99),
+    'quiet longest ms': percentile(quiet, 1),
+    'snapshot p99 ms': percentile(busy, 0.99),
+    'snapshot longest ms': percentile(busy, 1),
+    seconds,
+    'extra MiB': extraBytes / BYTES_PER_MIB,
+    'extra % of data': (100 * extraBytes) / usedBytes,
+    'writes held': held,
+  };
 }
 
 function keyShapes(keys: number): ((turn: number) => Command)[] {
@@ -218,34 +283,50 @@ async function loadMembers(server: ServerProcess, members: number): Promise<void
 
 // ---- time of a start ----
 
-async function loadRows(plan: Plan): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (const { name, command, skeinOptions } of servers(plan)) {
-    const cells: (string | number)[] = [];
-    for (const appendonly of ['yes', 'no']) {
-      const folder = mkdtempSync(join(tmpdir(), 'skein-bench-'));
-      const options = { save: '', appendonly, appendfsync: 'no', 'auto-aof-rewrite-percentage': 0 };
-      const start = { command, skeinOptions, options, folder, readyWithinMs: START_MS };
-      const first = await ServerProcess.start(start);
-      const emptyMs = first.readyMs;
-      await loadKeys({ port: first.port, keys: plan.keys, valueBytes: VALUE_BYTES, order: 'scattered' });
-      const client = await first.connect();
-      if (appendonly === 'no') await client.must('SAVE');
-      client.close();
-      await first.remove();
-      const second = await ServerProcess.start(start);
-      const loaded = await second.connect();
-      const keys = await loaded.call('DBSIZE');
-      if (keys !== plan.keys) throw new Error(`${name} has ${keys} of ${plan.keys} keys after the start`);
-      loaded.close();
-      const seconds = Number(LOADED.exec(second.log())?.[1]);
-      cells.push(((second.readyMs - emptyMs) / 1000).toFixed(2), seconds, Math.round(plan.keys / seconds / 1000));
-      await second.kill();
-      rmSync(folder, { recursive: true, force: true });
-    }
-    rows.push([name, ...cells]);
+/** More of a start than of one without data; seconds by the server's own log; keys per ms of these. */
+const LOAD_COLUMNS = [
+  ['AOF s', 2],
+  ['AOF log s', 2],
+  ['AOF keys/ms', 0],
+  ['RDB s', 2],
+  ['RDB log s', 2],
+  ['RDB keys/ms', 0],
+] as const;
+const LOADED = /DB loaded from (?:disk|append only file):.*?([\d.]+) seconds/;
+
+async function loads(plan: Plan, server: Server): Promise<Figures> {
+  const figures: Record<string, number> = {};
+  for (const form of ['AOF', 'RDB']) {
+    const { seconds, logged } = await loadOnce(plan, server, form === 'AOF');
+    figures[`${form} s`] = seconds;
+    figures[`${form} log s`] = logged;
+    figures[`${form} keys/ms`] = plan.keys / logged / 1000;
   }
-  return rows;
+  return figures;
+}
+
+async function loadOnce(plan: Plan, { name, command, skeinOptions }: Server, isJournal: boolean) {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-bench-'));
+  const appendonly = isJournal ? 'yes' : 'no';
+  const options = { save: '', appendonly, appendfsync: 'no', 'auto-aof-rewrite-percentage': 0 };
+  const start = { command, skeinOptions, options, folder, readyWithinMs: START_MS };
+  const first = await ServerProcess.start(start);
+  const emptyMs = first.readyMs;
+  await loadKeys({ port: first.port, keys: plan.keys, valueBytes: VALUE_BYTES, order: 'scattered' });
+  const client = await first.connect();
+  if (!isJournal) await client.must('SAVE');
+  client.close();
+  await first.remove();
+  const second = await ServerProcess.start(start);
+  const loaded = await second.connect();
+  const keys = await loaded.call('DBSIZE');
+  if (keys !== plan.keys) throw new Error(`${name} has ${keys} of ${plan.keys} keys after the start`);
+  loaded.close();
+  const logged = Number(LOADED.exec(second.log())?.[1]);
+  const seconds = (second.readyMs - emptyMs) / 1000;
+  await second.kill();
+  rmSync(folder, { recursive: true, force: true });
+  return { seconds, logged };
 }
 
 // ---- the report ----
@@ -257,24 +338,22 @@ function table(title: string, head: Row, rows: readonly Row[]): string {
 
 async function main(): Promise<void> {
   const plan = readPlan();
-  const pauseHead = [
-    'server',
-    'quiet p99 ms',
-    'longest',
-    'snapshot p99 ms',
-    'longest',
-    'seconds',
-    'extra MiB',
-    'writes held',
-  ];
+  const figures = async (
+    title: string,
+    columns: readonly (readonly [string, number])[],
+    once: (server: Server) => Promise<Figures>,
+  ) => table(title, figureHead(columns), figureRows(await alternate(plan, once), columns));
   const runs: Record<(typeof PARTS)[number], () => Promise<string>> = {
-    always: async () => table('SET, appendfsync always', SET_HEAD, await policyRows(plan, 'always')),
-    everysec: async () => table('SET, appendfsync everysec', SET_HEAD, await policyRows(plan, 'everysec')),
-    snapshot: async () => table(`Snapshot of ${plan.keys} keys`, pauseHead, await pauseRows(plan, false)),
-    zset: async () => table(`Snapshot of a sorted set of ${plan.keys} members`, pauseHead, await pauseRows(plan, true)),
-    load: async () => table(`Start with ${plan.keys} keys`, LOAD_HEAD, await loadRows(plan)),
+    always: async () => `## SET, appendfsync always\n\n${await policyTable(plan, 'always')}\n`,
+    everysec: async () => `## SET, appendfsync everysec\n\n${await policyTable(plan, 'everysec')}\n`,
+    snapshot: () => figures(`Snapshot of ${plan.keys} keys`, PAUSE_COLUMNS, (server) => pauses(plan, false, server)),
+    zset: () =>
+      figures(`Snapshot of a sorted set of ${plan.keys} members`, PAUSE_COLUMNS, (server) =>
+        pauses(plan, true, server),
+      ),
+    load: () => figures(`Start with ${plan.keys} keys`, LOAD_COLUMNS, (server) => loads(plan, server)),
   };
-  const about = `${cpus().length} CPUs shared by servers and load; Node ${process.version}.`;
+  const about = `${cpus().length} CPUs shared by servers and load; Node ${process.version}; medians of ${plan.rounds} rounds, of ${plan.longRounds} where all keys are loaded anew.`;
   let text = `# Persistence\n\n${about}\n\n`;
   for (const part of PARTS) {
     if (!plan.parts.includes(part)) continue;
@@ -286,10 +365,5 @@ async function main(): Promise<void> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${plan.name}.md`), text);
 }
-
-const SET_HEAD = ['clients', 'server', 'per second', 'p50 ms', 'p99 ms'];
-/** More of a start than of one without data, seconds by the server's own log, keys per ms of these; of both forms. */
-const LOAD_HEAD = ['server', 'AOF s', 'log s', 'keys/ms', 'RDB s', 'log s', 'keys/ms'];
-const LOADED = /DB loaded from (?:disk|append only file):.*?([\d.]+) seconds/;
 
 await main();
