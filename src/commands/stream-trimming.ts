@@ -108,7 +108,8 @@ export class StreamTrimming {
     effect.argText(this.way === TRIM.maxLength ? 'MAXLEN' : 'MINID');
     effect.argText('=');
     if (this.way === TRIM.maxLength) {
-      effect.argNumber(this.approximate ? streams.length(root) : this.maxLength);
+      // a greater number would not be a whole one as text, and no stream is as long
+      effect.argNumber(this.approximate ? streams.length(root) : Math.min(this.maxLength, Number.MAX_SAFE_INTEGER));
     } else if (!this.approximate) {
       effectId(effect, this.minId);
     } else if (streams.length(root) === 0) {

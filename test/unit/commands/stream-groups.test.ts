@@ -243,6 +243,12 @@ describe('what is journalled', () => {
     return replies.join('\n').replace(/(seen-time|active-time)\r\n:-?\d+/g, '$1');
   }
 
+  it('is a command that can be run, however great the number was', () => {
+    const server = new InProcess();
+    server.run('XADD', 's', 'MAXLEN', '9223372036854775807', '1-*', 'f', 'v');
+    expect(server.effects()).toEqual([`0 0 XADD s MAXLEN = ${Number.MAX_SAFE_INTEGER} 1-0 f v`]);
+  });
+
   it('makes the same streams and groups again', () => {
     fc.assert(
       fc.property(fc.array(noBlanks, { minLength: 20, maxLength: 60 }), (commands) => {
