@@ -1,14 +1,42 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/longest-first.ts';
+
+/**
+ * Tests of parts, within one process. Not those that ask a stock server: to start it takes a process that has not reserved as much memory
+ * as the tests before it have.
+ */
+const PARTS = 'test/{tidy,native-free-shm,unit}/**/!(*stock*).test.ts';
+
+/** Crash tests are in both projects. */
+const TALLY = 'test/crash/tally-total.ts';
+
+const common = {
+  // Vite's module runner wraps every binding access and makes hot code about twice as slow; nothing is mocked by its loader
+  experimental: { viteModuleRunner: false, nodeLoader: false },
+  // Where large memory was freed the C library gives such from its heap from then on, and zeroes it: each test that makes a world of
+  // its own would wait 10 ms for that.
+  env: { GLIBC_TUNABLES: 'glibc.malloc.mmap_threshold=1048576' },
+  pool: 'forks' as const,
+  maxWorkers: 2,
+  testTimeout: 60_000,
+  hookTimeout: 30_000,
+};
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // Vite's module runner wraps every binding access and makes hot code about twice as slow
-    experimental: { viteModuleRunner: false },
-    globalSetup: ['test/crash/tally-total.ts'],
-    pool: 'forks',
-    maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 30_000,
+    sequence: { sequencer: LongestFirst },
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'servers',
+          include: ['test/**/*.test.ts'],
+          exclude: [PARTS],
+          globalSetup: [TALLY, 'test/server/server-bundle.ts'],
+        },
+      },
+      // they share the modules of their two processes
+      { test: { ...common, name: 'parts', include: [PARTS], isolate: false, globalSetup: [TALLY] } },
+    ],
   },
 });

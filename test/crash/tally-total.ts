@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export function setup(): () => void {
+  // one list for all projects
+  if (process.env['SKEIN_FAULT_TALLY'] !== undefined) return () => {};
   const folder = mkdtempSync(join(tmpdir(), 'skein-tally-'));
   const path = join(folder, 'tally');
   process.env['SKEIN_FAULT_TALLY'] = path;

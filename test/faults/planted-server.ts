@@ -2,7 +2,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SKEIN } from '../server/server-command.ts';
+import { SKEIN_FROM_SOURCE } from '../server/server-command.ts';
 import type { StartOptions } from '../server/server-process.ts';
 
 /** A fault: `text`, which stands exactly once in a source file, gives way to `replacement`. */
@@ -25,7 +25,7 @@ const CODE_CACHE = join(tmpdir(), 'skein-planted-code');
 /** Skein with these plants, whatever the server under test is. */
 export function planted(plants: readonly Plant[], env: Readonly<Record<string, string>> = {}) {
   return {
-    command: SKEIN,
+    command: SKEIN_FROM_SOURCE,
     nodeOptions: ['--import', fileURLToPath(new URL('./plant.ts', import.meta.url))],
     env: { ...env, SKEIN_PLANT: JSON.stringify(plants), NODE_COMPILE_CACHE: CODE_CACHE },
   } satisfies StartOptions;

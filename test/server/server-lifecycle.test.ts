@@ -1,14 +1,17 @@
 import { afterEach, expect, test } from 'vitest';
 import { ReplyError } from './reply-reader.ts';
-import { serverUnderTest } from './server-command.ts';
+import { SKEIN, SKEIN_FROM_SOURCE, serverUnderTest } from './server-command.ts';
 import { ServerGroup, ServerProcess } from './server-process.ts';
 
 const command = serverUnderTest();
 const servers = new ServerGroup();
 afterEach(() => servers.removeAll());
 
-test('starts, answers in both protocols, stops cleanly on SIGTERM', async () => {
-  const server = await servers.start({ command });
+/** The server under test, and as a user starts it. */
+const ways = command === SKEIN ? [{ command }, { command: SKEIN_FROM_SOURCE, startsOver: true }] : [{ command }];
+
+test.each(ways)('starts, answers in both protocols, stops cleanly on SIGTERM: %j', async (way) => {
+  const server = await servers.start(way);
   const two = await server.connect(2);
   const three = await server.connect(3);
   expect(await two.call('SET', 'k', 'v')).toBe('OK');

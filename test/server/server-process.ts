@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hugePagesOnRequest } from '../../src/env/huge-pages.ts';
 import { RespClient } from './resp-client.ts';
 import { PROJECT_FOLDER, type ServerCommand } from './server-command.ts';
 import { within } from './wait-until.ts';
@@ -29,6 +30,8 @@ export interface StartOptions {
   /** Options of node itself (`--import …`), before the program's first argument. Skein only. */
   readonly nodeOptions?: readonly string[];
   readonly readyWithinMs?: number;
+  /** Skein prepares its environment by itself and starts over, as it does for a user; otherwise it finds that done. */
+  readonly startsOver?: boolean;
 }
 
 /** How a process ended. */
@@ -38,6 +41,11 @@ export interface Exit {
 }
 
 const QUIET: Options = { save: '', appendonly: 'no' };
+/** What src/main.ts would put there. */
+const PREPARED: Readonly<Record<string, string>> = {
+  NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
+  ...(hugePagesOnRequest() ? { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' } : {}),
+};
 const LOG_LIMIT_BYTES = 4 << 20;
 
 const alive = new Set<ChildProcess>();
@@ -77,7 +85,7 @@ export class ServerProcess {
     const [program, args] = commandLine(start, port, folder);
     this.child = spawn(program, args, {
       cwd: folder,
-      env: { ...process.env, ...start.env },
+      env: environmentOf(start),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     alive.add(this.child);
@@ -216,6 +224,13 @@ export class ServerGroup {
   async removeAll(): Promise<void> {
     for (const server of this.servers.splice(0).reverse()) await server.remove();
   }
+}
+
+/** Not those settings of the C library that are meant for the processes of the tests. */
+function environmentOf({ command, env, startsOver }: StartOptions): NodeJS.ProcessEnv {
+  const { GLIBC_TUNABLES: _, ...inherited } = process.env;
+  const prepared = command.kind === 'skein' && startsOver !== true;
+  return { ...inherited, ...(prepared ? PREPARED : {}), ...env };
 }
 
 function commandLine(start: StartOptions, port: number, folder: string): [string, string[]] {
