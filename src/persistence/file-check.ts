@@ -10,7 +10,7 @@ import { DamageError } from './damage.ts';
 import { parseTopManifest, shardFolderName, TOP_MANIFEST } from './data-set.ts';
 import { isRdbFile } from './rdb-file-reader.ts';
 import { surveyRdb } from './rdb-survey.ts';
-import { surveyRecords } from './record-survey.ts';
+import { sizeOf, surveyRecords } from './record-survey.ts';
 import { scanShard } from './scan.ts';
 
 export interface CheckedFile {
@@ -156,14 +156,5 @@ function runToEnd<T>(steps: Generator<void, T, void>): T {
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
-  }
-}
-
-function sizeOf(files: Files, path: string): number {
-  const fd = files.open(path, OPEN.read);
-  try {
-    return files.size(fd);
-  } finally {
-    files.close(fd);
   }
 }

@@ -40,7 +40,7 @@ export function* surveyRecords(files: Files, path: string, from: number): Genera
   return surveyed;
 }
 
-function sizeOf(files: Files, path: string): number {
+export function sizeOf(files: Files, path: string): number {
   const fd = files.open(path, OPEN.read);
   try {
     return files.size(fd);

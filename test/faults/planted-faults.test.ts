@@ -8,7 +8,7 @@ import { counterCommand, groupCommand, type Race, race, singleKeyCommand } from 
 import { expectLinearizable } from '../checkers/history.ts';
 import type { StringOperation } from '../checkers/string-model.ts';
 import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
-import { within } from '../server/wait-until.ts';
+import { firstViolation } from './first-violation.ts';
 import { busy, type Plant, planted } from './planted-server.ts';
 
 const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? 40);
@@ -119,27 +119,17 @@ const FORWARDED: Hunt = {
   check: perKey,
 };
 
-/**
- * The first violation within the rounds, null where there was none. Where one is expected, a server that the fault brought
- * down is started anew, and a history that cannot be decided is left for the next round.
- */
-async function firstViolation(hunt: Hunt, plants: readonly Plant[], expected: boolean): Promise<string | null> {
-  let server = await start(plants, hunt.crossShard);
-  for (let round = 0; round < (expected ? ROUNDS : CONTROL_ROUNDS); round++) {
-    if (!server.running) server = await start(plants, hunt.crossShard);
-    try {
-      const plan = { ...hunt.plan(round), seed: Date.now() % 1_000_000 };
-      const { operations } = await within('one round', race(server, plan), ROUND_MS);
-      hunt.check(operations);
-    } catch (error) {
-      const text = String(error);
-      if (text.includes('not linearizable')) return text;
-      const broken = /one round|ECONN/.test(text) || !server.running;
-      if (!expected || !(broken || text.includes('undecided'))) throw error;
-      if (broken) await server.kill();
-    }
-  }
-  return null;
+function search(
+  { crossShard, plan, check }: Hunt,
+  plants: readonly Plant[],
+  expected: boolean,
+): Promise<string | null> {
+  const hunt = async (server: ServerProcess, round: number): Promise<null> => {
+    check((await race(server, { ...plan(round), seed: Date.now() % 1_000_000 })).operations);
+    return null;
+  };
+  const rounds = expected ? ROUNDS : CONTROL_ROUNDS;
+  return firstViolation({ start: () => start(plants, crossShard), hunt, rounds, roundMs: ROUND_MS, expected });
 }
 
 const FAULTS: [string, string, Plant[], Hunt][] = [
@@ -152,7 +142,7 @@ const FAULTS: [string, string, Plant[], Hunt][] = [
 ];
 
 test.each(FAULTS)('%s is found: %s', async (_, __, plants, hunt) => {
-  expect(await firstViolation(hunt, plants, true)).toMatch(/not linearizable/);
+  expect(await search(hunt, plants, true)).toMatch(/not linearizable/);
 });
 
 const CONTROLS: [string, Plant, Hunt][] = [
@@ -163,7 +153,7 @@ const CONTROLS: [string, Plant, Hunt][] = [
 ];
 
 test.each(CONTROLS)('the same delays without the fault: %s', async (_, plant, hunt) => {
-  expect(await firstViolation(hunt, [plant], false)).toBe(null);
+  expect(await search(hunt, [plant], false)).toBe(null);
 });
 
 test('a fault whose place is gone stops the server at its start', async () => {

@@ -5,9 +5,9 @@
 import { afterEach, expect, test } from 'vitest';
 import { checkListAppend } from '../checkers/list-append.ts';
 import { scriptBank, scriptRace } from '../checkers/script-race.ts';
-import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
-import { within } from '../server/wait-until.ts';
-import { busy, type Plant, planted } from './planted-server.ts';
+import { ServerGroup } from '../server/server-process.ts';
+import { firstViolation, type Hunt, startPlanted } from './first-violation.ts';
+import { busy, type Plant } from './planted-server.ts';
 import { BUSY_LATCH_NOT_TAKEN, LAST_LATCH_NOT_TAKEN } from './several-plants.ts';
 
 const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? 30);
@@ -53,12 +53,6 @@ const ONE_BLOCK_NOT_UNDONE: Plant[] = [
 const servers = new ServerGroup();
 afterEach(() => servers.removeAll());
 
-function start(plants: readonly Plant[]): Promise<ServerProcess> {
-  return servers.start({ ...planted(plants), skeinOptions: { workers: 2, shards: 4 } });
-}
-
-type Hunt = (server: ServerProcess, round: number) => Promise<string | null>;
-
 const lists: Hunt = async (server, round) => {
   const seed = Date.now() % 1_000_000;
   const plan = { clients: 6, transactions: 300, lists: 5, prefix: `list:${round}`, seed };
@@ -75,22 +69,9 @@ const bank: Hunt = async (server, round) => {
   return statements.every(({ sum, least }) => sum === 5000 && least >= 0) ? null : 'money';
 };
 
-/** The first violation within the rounds, null where there was none. A server that a fault brought down is started anew. */
-async function firstViolation(hunt: Hunt, plants: readonly Plant[], expected: boolean): Promise<string | null> {
-  let server = await start(plants);
-  for (let round = 0; round < (expected ? ROUNDS : CONTROL_ROUNDS); round++) {
-    if (!server.running) server = await start(plants);
-    try {
-      const violation = await within('one round', hunt(server, round), ROUND_MS);
-      if (violation !== null) return violation;
-    } catch (error) {
-      const broken = /one round|ECONN|connection closed/.test(String(error)) || !server.running;
-      if (!expected || !broken) throw error;
-      await server.kill();
-    }
-  }
-  return null;
-}
+/** Searches for a violation by the fault that is planted, or by mere delays. */
+const search = (hunt: Hunt, plants: readonly Plant[], rounds: number, expected: boolean) =>
+  firstViolation({ start: () => startPlanted(servers, plants), hunt, rounds, roundMs: ROUND_MS, expected });
 
 const FAULTS: [string, string, readonly Plant[], Hunt][] = [
   ['one latch of the declared keys is not taken', 'appends', [SLOW, ...LAST_LATCH_NOT_TAKEN], lists],
@@ -105,12 +86,12 @@ const FAULTS: [string, string, readonly Plant[], Hunt][] = [
 ];
 
 test.each(FAULTS)('%s: found by %s', async (_, __, plants, hunt) => {
-  expect(await firstViolation(hunt, plants, true)).not.toBe(null);
+  expect(await search(hunt, plants, ROUNDS, true)).not.toBe(null);
 });
 
 test.each([
   ['appends', lists],
   ['the bank', bank],
 ] as [string, Hunt][])('the same delays without a fault: %s', async (_, hunt) => {
-  expect(await firstViolation(hunt, [SLOW], false)).toBe(null);
+  expect(await search(hunt, [SLOW], CONTROL_ROUNDS, false)).toBe(null);
 });

@@ -5,9 +5,9 @@
 import { afterEach, expect, test } from 'vitest';
 import { checkListAppend } from '../checkers/list-append.ts';
 import { bankRace, listRace } from '../checkers/list-append-clients.ts';
-import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
-import { within } from '../server/wait-until.ts';
-import { busy, type Plant, planted } from './planted-server.ts';
+import { ServerGroup } from '../server/server-process.ts';
+import { firstViolation, type Hunt, startPlanted } from './first-violation.ts';
+import { busy, type Plant } from './planted-server.ts';
 import { LAST_LATCH_NOT_TAKEN } from './several-plants.ts';
 
 const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? 30);
@@ -57,12 +57,6 @@ const WATCHES_READ_TOO_EARLY: Plant[] = [
 const servers = new ServerGroup();
 afterEach(() => servers.removeAll());
 
-function start(plants: readonly Plant[]): Promise<ServerProcess> {
-  return servers.start({ ...planted(plants), skeinOptions: { workers: 2, shards: 4 } });
-}
-
-type Hunt = (server: ServerProcess, round: number) => Promise<string | null>;
-
 const lists: Hunt = async (server, round) => {
   const keys = Array.from({ length: 5 }, (_, n) => `list:${round}:${n}`);
   const history = await listRace(server, { clients: 6, transactions: 50, keys, seed: Date.now() % 1_000_000 });
@@ -78,22 +72,9 @@ const bank: Hunt = async (server, round) => {
   return sums.every((sum) => sum === 5000) ? null : 'money';
 };
 
-/** The first violation within the rounds, null where there was none. A server that a fault brought down is started anew. */
-async function firstViolation(hunt: Hunt, plants: readonly Plant[], expected: boolean): Promise<string | null> {
-  let server = await start(plants);
-  for (let round = 0; round < (expected ? ROUNDS : CONTROL_ROUNDS); round++) {
-    if (!server.running) server = await start(plants);
-    try {
-      const violation = await within('one round', hunt(server, round), ROUND_MS);
-      if (violation !== null) return violation;
-    } catch (error) {
-      const broken = /one round|ECONN|connection closed/.test(String(error)) || !server.running;
-      if (!expected || !broken) throw error;
-      await server.kill();
-    }
-  }
-  return null;
-}
+/** Searches for a violation by the fault that is planted, or by mere delays. */
+const search = (hunt: Hunt, plants: readonly Plant[], rounds: number, expected: boolean) =>
+  firstViolation({ start: () => startPlanted(servers, plants), hunt, rounds, roundMs: ROUND_MS, expected });
 
 const FAULTS: [string, string, readonly Plant[], Hunt][] = [
   ['one latch of EXEC is not taken', 'appends', [SLOW, ...LAST_LATCH_NOT_TAKEN], lists],
@@ -106,12 +87,12 @@ const FAULTS: [string, string, readonly Plant[], Hunt][] = [
 ];
 
 test.each(FAULTS)('%s: found by %s', async (_, __, plants, hunt) => {
-  expect(await firstViolation(hunt, plants, true)).not.toBe(null);
+  expect(await search(hunt, plants, ROUNDS, true)).not.toBe(null);
 });
 
 test.each([
   ['appends', lists],
   ['the bank', bank],
 ] as [string, Hunt][])('the same delay without a fault: %s', async (_, hunt) => {
-  expect(await firstViolation(hunt, [SLOW], false)).toBe(null);
+  expect(await search(hunt, [SLOW], CONTROL_ROUNDS, false)).toBe(null);
 });
