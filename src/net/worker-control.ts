@@ -107,16 +107,23 @@ export class WorkerControl implements Control {
   }
 
   crash(kind: 'segfault' | 'panic' | 'restart' | 'oom'): void {
-    this.die(new Error(`DEBUG ${kind.toUpperCase()}`));
+    const error = new Error(`DEBUG ${kind.toUpperCase()}`);
+    if (kind !== 'segfault') this.die(error);
+    // the end that was asked for: by that signal, as whoever supervises the process sees it
+    this.report(new Error(`crashed by signal: SIGSEGV, for ${error.message}`).stack ?? '');
+    process.kill(process.pid, 'SIGSEGV');
+  }
+
+  private report(text: string): void {
+    if (!this.settings.flag('crash-log-enabled')) return;
+    const log = new Log(process.pid, systemClock.wallMs, logSink(this.settings.path('logfile')));
+    log.line('warning', crashReport(`worker ${this.start.worker}: ${text}`, this.access, this.start.world));
   }
 
   /** Ends the process loudly: this thread cannot go on, and half a server must not (R5). */
   die(error: unknown): never {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    if (this.settings.flag('crash-log-enabled')) {
-      const log = new Log(process.pid, systemClock.wallMs, logSink(this.settings.path('logfile')));
-      log.line('warning', crashReport(`worker ${this.start.worker}: ${text}`, this.access, this.start.world));
-    }
+    this.report(text);
     process.stderr.write(`worker ${this.start.worker} failed and ends the process: ${text}\n`);
     process.exit(1);
   }
