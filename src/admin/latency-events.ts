@@ -10,7 +10,10 @@
 import { underWordLock } from '../../native-free-shm/word-lock.ts';
 
 /** Kinds of events, by the names that LATENCY shows. */
-export const LATENCY_EVENTS = ['command', 'fast-command', 'expire-cycle', 'aof-write', 'aof-fsync-always'] as const;
+export const LATENCY_EVENTS = [
+  ...(['command', 'fast-command', 'command-unblocking'] as const),
+  ...(['expire-cycle', 'aof-write', 'aof-fsync-always'] as const),
+] as const;
 export type LatencyEvent = (typeof LATENCY_EVENTS)[number];
 
 const SAMPLES = 160;

@@ -44,6 +44,8 @@ const ADVICE: Record<LatencyEvent, string> = {
     'Look at SLOWLOG GET for the commands; set slowlog-log-slower-than low enough to see them. Commands over many elements can be split: SCAN instead of KEYS, UNLINK instead of DEL, shorter ranges.',
   'fast-command':
     'Commands that should be quick were slow: very long values, or a machine that gives this process too little time. Compare with the times of other processes, and look for swapping.',
+  'command-unblocking':
+    'What clients waited for in blocking (BLPOP and its kin) took long to be served: long elements, or many at once. Pop fewer of them at a time.',
   'expire-cycle': 'Many keys expire at the same moment. Add a random part to their time to live.',
   'aof-write': 'Writing to the journal files blocks: the disk is busy or slow. Other programs should leave it alone.',
   'aof-fsync-always':

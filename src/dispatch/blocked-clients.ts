@@ -346,7 +346,7 @@ export class BlockedClients {
     const kept = reply.resp;
     reply.resp = session.resp;
     write(reply);
-    timing.endWaited(row, args, timing.now() - ranMs, session);
+    timing.endUnblocked(row, args, ranMs, session);
     finish(session, row, start);
     const bytes = Buffer.from(reply.buf.subarray(start, reply.pos));
     reply.rewind(start);

@@ -1,5 +1,6 @@
 /**
- * How long commands take: INFO commandstats and latencystats, SLOWLOG, the LATENCY events `command` and `fast-command`.
+ * How long commands take: INFO commandstats and latencystats, SLOWLOG, the LATENCY events `command`, `fast-command` and
+ * `command-unblocking`.
  *
  * Two readings of the clock cost as much as a small command, so not every call is timed:
  *
@@ -20,7 +21,7 @@
  *   do not pull the mean up.
  */
 import type { CommandStats } from '../admin/command-stats.ts';
-import type { LatencyEvents } from '../admin/latency-events.ts';
+import type { LatencyEvent, LatencyEvents } from '../admin/latency-events.ts';
 import type { LatencyHistograms } from '../admin/latency-histograms.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
 import type { SlowLog, SlowLogClient } from '../admin/slow-log.ts';
@@ -45,6 +46,10 @@ export interface TimingParts {
 
 function isQuick(row: CommandRow): boolean {
   return (row.flagBits & FLAG.fast) !== 0 || (row.run !== null && row.spec.complexity.startsWith('O(1)'));
+}
+
+function eventOf(row: CommandRow): LatencyEvent {
+  return (row.flagBits & FLAG.fast) !== 0 ? 'fast-command' : 'command';
 }
 
 export class CommandTiming {
@@ -137,17 +142,29 @@ export class CommandTiming {
     this.note(row, args, this.steadyMs() - began, true, client);
   }
 
-  private note(row: CommandRow, args: Args, ms: number, exact: boolean, client: SlowLogClient): void {
+  /** As `end`, for a command that waited in blocking; it took `ms` to serve it. */
+  endUnblocked(row: CommandRow, args: Args, ms: number, client: SlowLogClient): void {
+    this.note(row, args, ms, true, client, 'command-unblocking');
+  }
+
+  private note(
+    row: CommandRow,
+    args: Args,
+    ms: number,
+    exact: boolean,
+    client: SlowLogClient,
+    event = eventOf(row),
+  ): void {
     const { parts } = this;
     const micros = ms * 1000;
     parts.commandStats.timed(row.id, micros, exact);
     // CONFIG SET of the very settings counts from its own end on, as in Redis
     if (parts.settings.epoch !== this.settingsEpoch) this.refresh();
     if (this.isTracking) parts.latencyHistograms.add(row.id, micros, exact ? 1 : SAMPLE_EVERY);
-    this.noteSlow(row, args, ms, client);
+    this.noteSlow(row, args, ms, client, event);
   }
 
-  private noteSlow(row: CommandRow, args: Args, ms: number, client: SlowLogClient): void {
+  private noteSlow(row: CommandRow, args: Args, ms: number, client: SlowLogClient, event = eventOf(row)): void {
     const { parts } = this;
     const micros = ms * 1000;
     const noted = this.slowerThanMicros >= 0 && Math.floor(micros) >= this.slowerThanMicros;
@@ -156,7 +173,6 @@ export class CommandTiming {
       parts.slowLog.add(args, isSecret, micros, parts.nowMs(), client, this.maxEntries);
     }
     if (this.latencyThresholdMs > 0 && ms >= this.latencyThresholdMs) {
-      const event = (row.flagBits & FLAG.fast) !== 0 ? 'fast-command' : 'command';
       parts.latencyEvents.add(event, ms, parts.nowMs());
     }
   }

@@ -348,7 +348,7 @@ export class Dispatcher {
     const reply = this.reply;
     const failed = reply.pos > start && reply.buf[start] === 45;
     this.server.commandStats.called(row.id, 0, failed);
-    if (failed) this.countError(start);
+    if (failed && !(row.isScript && this.scripts.isErrorCounted)) this.countError(start);
     if (session.replyMode !== REPLY_MODE.on) this.applyReplyMode(session, start);
     return ANSWERED;
   }

@@ -84,6 +84,8 @@ export class Scripts implements ScriptHost {
   private reads = false;
   /** SCRIPT KILL has ended it. */
   private killed = false;
+  /** The error that the last script answered is one of its commands', and counted. */
+  isErrorCounted = false;
 
   constructor(parts: {
     server: ServerContext;
@@ -108,6 +110,7 @@ export class Scripts implements ScriptHost {
 
   /** As Transactions.run, for a script command. */
   run(session: Session, row: CommandRow, args: Args, reply: ReplyWriter, waits: boolean, turn: boolean): number {
+    this.isErrorCounted = false;
     const called = this.resolve(row, args);
     if (typeof called === 'string') {
       reply.error(called);
@@ -141,6 +144,7 @@ export class Scripts implements ScriptHost {
 
   /** Inside EXEC, which has all latches: the unit is EXEC's. */
   runInside(session: Session, row: CommandRow, args: Args, reply: ReplyWriter): void {
+    this.isErrorCounted = false;
     const called = this.resolve(row, args);
     if (typeof called === 'string') return reply.error(called);
     this.undoable = false;
@@ -272,6 +276,7 @@ export class Scripts implements ScriptHost {
     session.parked = parked;
     this.session = null;
     if (this.restart) return;
+    this.isErrorCounted = engine.error.isCounted;
     if (this.reads) this.trackDeclared(called, args);
     if (outcome === OUTCOME.done) return;
     reply.rewind(mark);
@@ -312,6 +317,7 @@ export class Scripts implements ScriptHost {
     const row = COMMANDS.lookup(args);
     const refusal = this.refuse(row, args);
     if (refusal !== null || row === null) {
+      if (row !== null) this.server.commandStats.rejected(row.id);
       reply.error(refusal!);
       this.countError(reply, 0);
       return true;

@@ -187,7 +187,7 @@ export class Transactions {
     if (began !== 0) timing.end(row, args, began, session);
     const failed = reply.pos > start && reply.buf[start] === 45;
     this.server.commandStats.called(row.id, 0, failed);
-    if (!failed) return;
+    if (!failed || (row.isScript && this.scripts!.isErrorCounted)) return;
     let end = start + 1;
     while (end < reply.pos && reply.buf[end] !== 13) end++;
     this.server.errorStats.count(reply.buf, start + 1, end);

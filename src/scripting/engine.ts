@@ -45,6 +45,12 @@ export interface ScriptFailure {
   line: number;
 }
 
+/** What is known of an error that is the script's reply, or that ended it. */
+export interface ScriptError {
+  /** One of the script's commands has answered it, and `ScriptHost.call` has counted it. */
+  isCounted: boolean;
+}
+
 /** A function that a library has registered. */
 export interface LibraryFunction {
   name: string;
@@ -56,6 +62,8 @@ export interface LibraryFunction {
 export interface ScriptEngine {
   /** Why the last run failed. */
   readonly failure: ScriptFailure;
+  /** Of the error, if the last run gave one. */
+  readonly error: ScriptError;
   /** It went wrong inside: the last run has failed, and another engine has to take over. */
   readonly isBroken: boolean;
   /** Bytes that the engine's own memory has. */

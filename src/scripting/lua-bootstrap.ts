@@ -56,7 +56,7 @@ local function lock(t)
 end
 
 local function fail(text)
-  error({err = text, ignore_error_stats_update = true}, 0)
+  error({err = text}, 0)
 end
 
 -- The engine's reply; true behind it: an argument is neither text nor number. Numbers go as Redis writes them: the engine
@@ -82,7 +82,7 @@ end
 -- As checked; most calls are of up to four texts, and need no table.
 local function ask(...)
   local n = select('#', ...)
-  if n == 0 then return {err = NOARG, ignore_error_stats_update = true} end
+  if n == 0 then return {err = NOARG} end
   local a, b, c, d = ...
   local r, bad
   if n <= 4 and type(a) == 'string' and (n < 2 or type(b) == 'string') and (n < 3 or type(c) == 'string')
@@ -119,7 +119,7 @@ end
 
 local function pcallRedis(...)
   local r, bad = ask(...)
-  if bad then return {err = BADARG, ignore_error_stats_update = true} end
+  if bad then return {err = BADARG} end
   return r
 end
 
@@ -338,8 +338,14 @@ local function plainResult(t)
   error(result, 0)
 end
 
+-- an error that a command has answered is counted
+local function tellCounted(e)
+  if type(e) == 'table' and rawget(e, 'ignore_error_stats_update') == true then control('counted') end
+end
+
 local function finish(ok, ...)
   if ok then
+    tellCounted((...))
     local kind = type((...))
     if kind == 'boolean' then rawsetresp(3) end
     if kind == 'function' or kind == 'thread' or kind == 'userdata' then return nil end
@@ -350,7 +356,10 @@ local function finish(ok, ...)
   local e = ...
   if e == END then control('fail', 'end', '', 0)
   elseif ends(e) then control('fail', 'fuel', '', 0)
-  else control('fail', 'error', textOf(e), line or 0) end
+  else
+    tellCounted(e)
+    control('fail', 'error', textOf(e), line or 0)
+  end
   return nil
 end
 

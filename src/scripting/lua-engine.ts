@@ -10,10 +10,18 @@
  * Invariant 2: each call into the host refills the fuel, so that it bounds what a script does between two of them.
  */
 import { createHash } from 'node:crypto';
+import { copyInto } from '../../native-free-shm/bytes.ts';
 import { readEngineFile } from '../env/engine-file.ts';
 import { Args } from '../resp/args.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
-import { type LibraryFunction, OUTCOME, type ScriptEngine, type ScriptFailure, type ScriptHost } from './engine.ts';
+import {
+  type LibraryFunction,
+  OUTCOME,
+  type ScriptEngine,
+  type ScriptError,
+  type ScriptFailure,
+  type ScriptHost,
+} from './engine.ts';
 import { bootstrapSource, END_TEXT, NIL_TEXT } from './lua-bootstrap.ts';
 import {
   EngineBrokenError,
@@ -53,6 +61,7 @@ export interface EngineParts {
 
 export class LuaEngine implements ScriptEngine {
   readonly failure: ScriptFailure = { text: '', line: 0 };
+  readonly error: ScriptError = { isCounted: false };
   isBroken = false;
   private readonly lua: LuaExports;
   private readonly parts: EngineParts;
@@ -68,6 +77,8 @@ export class LuaEngine implements ScriptEngine {
   /** When the library that is loaded now has had its time, steady ms. */
   private loadEndsMs = Number.POSITIVE_INFINITY;
   private memory: Buffer;
+  /** `memory` and `words` are to be made anew: asking the memory for its buffer each time would cost as much as a small call. */
+  private hasGrown = false;
   private words: Int32Array;
   private globals = 0;
   private outcome: number = OUTCOME.done;
@@ -85,6 +96,9 @@ export class LuaEngine implements ScriptEngine {
       sha1hex: this.onSha1,
       log: this.onLog,
       setResp: () => {},
+      grew: () => {
+        this.hasGrown = true;
+      },
       nowMs: parts.nowMs,
     });
     this.memory = Buffer.from(this.lua.memory.buffer);
@@ -143,7 +157,8 @@ export class LuaEngine implements ScriptEngine {
   // ---- memory
 
   private refresh(): void {
-    if (this.memory.length === this.lua.memory.buffer.byteLength) return;
+    if (!this.hasGrown) return;
+    this.hasGrown = false;
     this.memory = Buffer.from(this.lua.memory.buffer);
     this.words = new Int32Array(this.lua.memory.buffer);
   }
@@ -179,7 +194,7 @@ export class LuaEngine implements ScriptEngine {
       const start = args.starts[i];
       const end = args.ends[i];
       memory.writeInt32LE(end - start, at);
-      args.buf.copy(memory, at + 4, start, end);
+      copyInto(memory, at + 4, args.buf, start, end - start);
       at += 4 + end - start;
     }
   }
@@ -235,7 +250,7 @@ export class LuaEngine implements ScriptEngine {
   private give(result: number): void {
     const { answer } = this;
     const at = this.allocate(answer.pos);
-    answer.buf.copy(this.memory, at, 0, answer.pos);
+    copyInto(this.memory, at, answer.buf, 0, answer.pos);
     this.words[result >> 2] = at;
     this.words[(result >> 2) + 1] = answer.pos;
   }
@@ -262,6 +277,7 @@ export class LuaEngine implements ScriptEngine {
     if (verb === 'open') words[(table + TABLE.isReadonly) >> 2] = 0;
     else if (verb === 'shut' || verb === 'lock') words[(table + TABLE.isReadonly) >> 2] = 1;
     else if (verb === 'resp') this.scriptResp = args.text(1) === '3' ? 3 : 2;
+    else if (verb === 'counted') this.error.isCounted = true;
     else if (verb === 'fail') this.noteFailure(args.text(1), args.text(2), Number(args.text(3)));
     else throw new EngineBrokenError(`script engine: ${verb}`);
   }
@@ -361,6 +377,7 @@ export class LuaEngine implements ScriptEngine {
     this.scriptResp = 2;
     this.failure.text = '';
     this.failure.line = 0;
+    this.error.isCounted = false;
     this.lua.set_limits(this.fuel, 0, 0);
     try {
       this.drive(operation, args, keys, reply, first);

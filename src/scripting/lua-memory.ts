@@ -58,6 +58,8 @@ export interface LuaImports {
   sha1hex(result: number, address: number, bytes: number): void;
   log(level: number, address: number, bytes: number): void;
   setResp(version: number): void;
+  /** The memory has grown: views of it are empty. */
+  grew(): void;
   /** Unix ms. */
   nowMs(): number;
 }
@@ -174,6 +176,7 @@ export function instantiateLua(file: Buffer, imports: LuaImports): LuaExports {
       if (pages + missing > MOST_PAGES) return 0;
       try {
         lua.memory.grow(Math.min(Math.max(missing, GROW_PAGES), MOST_PAGES - pages));
+        imports.grew();
         return 1;
       } catch {
         return 0;

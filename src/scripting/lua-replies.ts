@@ -6,6 +6,7 @@
  *
  * Invariant 1: `EngineReply` fills its own buffer; the caller copies it into the engine's memory, for that may move when it grows.
  */
+import { copyInto } from '../../native-free-shm/bytes.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { NIL_TEXT } from './lua-bootstrap.ts';
 
@@ -63,7 +64,7 @@ export class EngineReply {
   private bytes(tag: number, from: Buffer, start: number, end: number): void {
     this.head(tag, end - start);
     this.room(end - start);
-    from.copy(this.buf, this.pos, start, end);
+    copyInto(this.buf, this.pos, from, start, end - start);
     this.pos += end - start;
   }
 
