@@ -1,11 +1,12 @@
 /**
  * A disk whose power can be cut: an ext4 file system in a file, mounted through a loop device, shut down by the kernel without writing its
- * journal. What was not synced is gone afterwards, names and renames included. Needs root, mount, mkfs.ext4 and perl.
+ * journal. What was not synced is gone afterwards, names and renames included. Needs root, mount, mkfs.ext4 and perl. And a disk that the
+ * kernel makes read-only, as it does after an error, though files are open for writing.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { waitUntil } from '../server/wait-until.ts';
 
 /** EXT4_IOC_SHUTDOWN with the flag "do not flush the log". */
@@ -30,12 +31,18 @@ export class LoopDisk {
   }
 
   private mount(): void {
-    run('mount', '-o', 'loop', this.image, this.folder);
+    run('mount', '-o', 'loop,errors=remount-ro', this.image, this.folder);
   }
 
   /** The power goes. Every call of the system for a file of this disk fails from now on. */
   cutPower(): void {
     run('perl', '-e', CUT_POWER, this.folder);
+  }
+
+  /** ext4 is told that it has met an error, and takes no more writes. Until it is mounted anew. */
+  becomeReadOnly(): void {
+    const device = execFileSync('findmnt', ['-n', '-o', 'SOURCE', this.folder], { encoding: 'utf8' }).trim();
+    writeFileSync(`/sys/fs/ext4/${basename(device)}/trigger_fs_error`, '1');
   }
 
   /** The power is back; whoever had files open must be gone. */
@@ -51,6 +58,18 @@ export class LoopDisk {
   async remove(): Promise<void> {
     await this.unmount();
     rmSync(this.home, { recursive: true, force: true });
+  }
+}
+
+/** Does the system let us make a disk that becomes read-only? Tries it. */
+export async function canMakeReadOnly(): Promise<boolean> {
+  try {
+    const disk = new LoopDisk(8);
+    disk.becomeReadOnly();
+    await disk.remove();
+    return true;
+  } catch {
+    return false;
   }
 }
 
