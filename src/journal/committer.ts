@@ -1,29 +1,14 @@
 /**
- * The journal thread's logic: rounds of capture, drain, sync, publish. One object in the process, driven by workers/journal.ts.
+ * The journal thread's logic: when rounds are due (sync-round.ts), what is done while the disk refuses, what is told of it. One object in
+ * the process, driven by workers/journal.ts.
  *
- * Which files a round syncs, with H = captured heads, for each shard that has records behind its last sync:
- *   always      in every round · everysec, and all while durability rules promise something: once a second · no: never by itself ·
- *   any of them when somebody asks for it ·
- *   any of them as soon as a multi-shard transaction touched it since its last sync, while any shard promises always or everysec
- *
- * Invariant 1: safe positions only come from heads that no transaction straddles. A shard left out of a round has no transaction part
- *              between its last sync and H, so (H of the synced shards, last sync of the others) is straddled by none either: recovery
- *              after a loss of power finds a cut at or behind all safe positions (R17).
- * Invariant 2: safe moves after all syncs of the round succeeded.
- * Invariant 3: after a failed sync none is tried again and safe never moves (R20): the system may have dropped the bytes and forgotten.
- * Invariant 4: nothing waits for this thread but replies under `always`, and writes at the gate while the disk is late or broken.
+ * Invariant 1: nothing waits for this thread but replies under `always`, and writes at the gate while the disk is late or broken.
  */
-import type { Clock } from '../env/clock.ts';
-import type { Files } from '../env/files.ts';
-import { Journal } from './journal.ts';
-import { JournalControl } from './journal-control.ts';
-import { GLOBAL, JOURNAL_STATE, type JournalMemory, JournalWords, POLICY, SYNC_STATISTIC } from './journal-memory.ts';
-import { SyncLanes } from './sync-lanes.ts';
+import { GLOBAL, JOURNAL_STATE } from './journal-memory.ts';
+import { SyncRound, type SyncRoundParts } from './sync-round.ts';
 
 const TICK_MS = 1000;
 const RETRY_MS = 100;
-/** Longer syncs count as delayed. */
-const DELAYED_SYNC_MS = 2000;
 
 /** What became of the disk; for the log, and for whoever decides whether to go on. */
 export interface JournalReport {
@@ -33,49 +18,28 @@ export interface JournalReport {
   shard: number;
 }
 
-export interface CommitterParts {
-  memory: JournalMemory;
-  files: Files;
-  clock: Clock;
-  /** Rings thread `thread`, which waits for a safe position. */
-  ring: (thread: number) => void;
+export interface CommitterParts extends SyncRoundParts {
   /** Called when the state of the disk changed. */
   report: (report: JournalReport) => void;
-  /** A sync that replies wait for took so many milliseconds. */
-  syncedForAlways?: (ms: number) => void;
 }
 
 export class Committer {
   private readonly parts: CommitterParts;
   private readonly i32: Int32Array;
-  private readonly f64: Float64Array;
-  private readonly control: JournalControl;
-  private readonly journals: Journal[] = [];
-  private readonly words: JournalWords[] = [];
-  private readonly lanes: SyncLanes;
-  private readonly heads: Float64Array;
-  /** By shard: 1 = somebody asked for this round. */
-  private readonly asked: Uint8Array;
-  private readonly bits = new BigInt64Array(1);
-  private readonly bitsAsFloat = new Float64Array(this.bits.buffer);
+  private readonly rounds: SyncRound;
   private nextTickMs: number;
   private nextRetryMs = 0;
   private reportedState = 0;
 
   constructor(parts: CommitterParts) {
     this.parts = parts;
-    const { memory } = parts;
-    this.i32 = new Int32Array(memory.control);
-    this.f64 = new Float64Array(memory.control);
-    this.control = new JournalControl(memory);
-    this.lanes = new SyncLanes(memory, parts.files);
-    this.heads = new Float64Array(memory.shards);
-    this.asked = new Uint8Array(memory.shards);
-    for (let shard = 0; shard < memory.shards; shard++) {
-      this.journals.push(new Journal(memory, shard, parts.files));
-      this.words.push(new JournalWords(memory, shard));
-    }
+    this.i32 = new Int32Array(parts.memory.control);
+    this.rounds = new SyncRound(parts);
     this.nextTickMs = parts.clock.steadyMs() + TICK_MS;
+  }
+
+  private get state(): number {
+    return this.rounds.control.state;
   }
 
   /** One turn: a round if one is wanted or due. Returns how long the thread may sleep, in ms, unless its bell rings. */
@@ -84,149 +48,34 @@ export class Committer {
     const wanted = Atomics.exchange(this.i32, GLOBAL.syncWanted, 0) === 1;
     const due = now >= this.nextTickMs;
     if (due) this.nextTickMs = this.nextTickMs + TICK_MS > now ? this.nextTickMs + TICK_MS : now + TICK_MS;
-    if (this.control.state === 0) {
-      if (wanted || due) this.round(due, false);
+    if (this.state === 0) {
+      if (wanted || due) this.rounds.run(due, false);
     } else if (now >= this.nextRetryMs) {
       this.nextRetryMs = now + RETRY_MS;
-      if (this.writeAgain()) this.round(true, false);
+      if (this.writeAgain()) this.rounds.run(true, false);
     }
     this.reportChange();
-    if (this.control.state !== 0) return RETRY_MS;
+    if (this.state !== 0) return RETRY_MS;
     return Math.max(0, this.nextTickMs - this.parts.clock.steadyMs());
   }
 
   /** Everything into the files, synced and sealed; nobody appends any more. False: the disk refused. */
   finish(): boolean {
-    if ((this.control.state & JOURNAL_STATE.writeFailed) !== 0) this.writeAgain();
-    if (this.control.state === 0 && this.round(true, true)) this.seal();
+    if ((this.state & JOURNAL_STATE.writeFailed) !== 0) this.writeAgain();
+    if (this.state === 0 && this.rounds.run(true, true)) this.rounds.seal();
     this.reportChange();
     Atomics.store(this.i32, GLOBAL.stop, 2);
-    this.lanes.ringAll();
-    return this.control.state === 0;
-  }
-
-  /** Capture, drain, sync, publish. `all`: whatever the policy. False: not done, the state says why. */
-  private round(due: boolean, all: boolean): boolean {
-    while (Atomics.compareExchange(this.i32, GLOBAL.round, 0, 1) !== 0) this.control.nap();
-    const done = this.roundAlone(due, all);
-    Atomics.store(this.i32, GLOBAL.round, 0);
-    return done;
-  }
-
-  private roundAlone(due: boolean, all: boolean): boolean {
-    this.statistic(SYNC_STATISTIC.rounds, 1);
-    this.takeAges();
-    this.takeAsked();
-    this.control.captureHeads(this.heads);
-    for (let shard = 0; shard < this.journals.length; shard++) if (!this.drainTo(shard)) return false;
-    const dirty: number[] = [];
-    const promised = this.promised();
-    for (let shard = 0; shard < this.journals.length; shard++)
-      if (this.needsSync(shard, due, all, promised)) dirty.push(shard);
-    if (!this.sync(dirty)) return false;
-    for (const shard of dirty) this.publish(shard);
-    this.ringWaiters();
-    return true;
-  }
-
-  /** Moves the age of unsynced records aside *before* the heads are captured (journal.ts, Invariant 4). */
-  private takeAges(): void {
-    for (const { f64, i64, unsyncedSince, syncingSince } of this.words) {
-      if (f64[unsyncedSince] === 0) continue;
-      this.bits[0] = Atomics.exchange(i64, unsyncedSince, 0n);
-      if (f64[syncingSince] === 0) f64[syncingSince] = this.bitsAsFloat[0];
-    }
-  }
-
-  /** Who asks later is served by a later round. */
-  private takeAsked(): void {
-    for (let shard = 0; shard < this.words.length; shard++) {
-      const { i32, asked } = this.words[shard];
-      this.asked[shard] = i32[asked] === 0 ? 0 : Atomics.exchange(i32, asked, 0);
-    }
-  }
-
-  /** Sees that the file has everything before the captured head. Another drainer is waited for: it is inside one write. */
-  private drainTo(shard: number): boolean {
-    const journal = this.journals[shard];
-    const words = this.words[shard];
-    while (journal.written() < this.heads[shard]) {
-      if (words.i32[words.fd] < 0) return true;
-      if (journal.drain()) continue;
-      if (words.i32[words.writeError] !== 0) return false;
-      this.control.nap();
-    }
-    return true;
-  }
-
-  private promised(): boolean {
-    if (this.i32[GLOBAL.rulesPromise] !== 0 || this.asked.includes(1)) return true;
-    for (const { i32, policy } of this.words) if (i32[policy] >= POLICY.everysec) return true;
-    return false;
-  }
-
-  private needsSync(shard: number, due: boolean, all: boolean, promised: boolean): boolean {
-    const words = this.words[shard];
-    const syncedTo = words.loadPosition(words.synced);
-    if (this.heads[shard] <= syncedTo) {
-      // The age was set by a unit whose records an earlier round had captured already.
-      words.f64[words.syncingSince] = 0;
-      return false;
-    }
-    if (words.i32[words.fd] < 0) return false;
-    if (all || this.asked[shard] !== 0) return true;
-    const policy = words.i32[words.policy];
-    const inSeconds = policy === POLICY.everysec || this.i32[GLOBAL.rulesPromise] !== 0;
-    if (policy === POLICY.always || (inSeconds && due)) return true;
-    return promised && words.loadPosition(words.lastPart) >= syncedTo;
-  }
-
-  /** Syncs the files of these shards. False: one failed, the state says so for good. */
-  private sync(shards: readonly number[]): boolean {
-    if (shards.length === 0) return true;
-    const { clock } = this.parts;
-    const begin = clock.steadyMs();
-    const failed = this.lanes.sync(shards.map((shard) => this.words[shard].i32[this.words[shard].fd]));
-    if (failed >= 0) {
-      this.control.reportSyncFailure(shards[failed], this.lanes.errno);
-      return false;
-    }
-    const took = clock.steadyMs() - begin;
-    const always = shards.some((shard) => this.words[shard].i32[this.words[shard].policy] === POLICY.always);
-    if (always) this.parts.syncedForAlways?.(took);
-    this.statistic(SYNC_STATISTIC.syncs, shards.length);
-    if (took > DELAYED_SYNC_MS) this.statistic(SYNC_STATISTIC.delayedSyncs, 1);
-    const at = GLOBAL.statistics;
-    this.f64[at + SYNC_STATISTIC.lastSyncMs] = took;
-    if (took > this.f64[at + SYNC_STATISTIC.longestSyncMs]) this.f64[at + SYNC_STATISTIC.longestSyncMs] = took;
-    return true;
-  }
-
-  private publish(shard: number): void {
-    const words = this.words[shard];
-    words.f64[words.syncingSince] = 0;
-    words.storePosition(words.synced, this.heads[shard]);
-    words.storePosition(words.safe, this.heads[shard]);
-  }
-
-  private ringWaiters(): void {
-    for (let word = 0; word < 2; word++) {
-      let set = Atomics.exchange(this.i32, GLOBAL.waiters + word, 0);
-      while (set !== 0) {
-        const bit = 31 - Math.clz32(set);
-        set &= ~(1 << bit);
-        this.parts.ring(word * 32 + bit);
-      }
-    }
+    this.rounds.ringLanes();
+    return this.state === 0;
   }
 
   /** After a failed write: tries each refused file again. True: all of them took their bytes, the state is clean. */
   private writeAgain(): boolean {
     let refused = false;
-    for (let shard = 0; shard < this.journals.length; shard++) {
-      const words = this.words[shard];
+    for (let shard = 0; shard < this.rounds.journals.length; shard++) {
+      const words = this.rounds.words[shard];
       while (words.i32[words.writeError] !== 0) {
-        if (this.journals[shard].retryDrain()) continue;
+        if (this.rounds.journals[shard].retryDrain()) continue;
         if (words.i32[words.writeError] === 0) continue;
         refused = true;
         break;
@@ -235,29 +84,18 @@ export class Committer {
     if (refused) return false;
     Atomics.and(this.i32, GLOBAL.state, ~JOURNAL_STATE.writeFailed);
     // A drain may have failed between the look at its shard and the line above.
-    for (const { i32, writeError } of this.words) {
+    for (const { i32, writeError } of this.rounds.words) {
       if (Atomics.load(i32, writeError) === 0) continue;
       Atomics.or(this.i32, GLOBAL.state, JOURNAL_STATE.writeFailed);
       return false;
     }
-    return this.control.state === 0;
-  }
-
-  private seal(): void {
-    const sealed: number[] = [];
-    for (let shard = 0; shard < this.journals.length; shard++)
-      if (this.journals[shard].batches() > 0 && this.journals[shard].seal()) sealed.push(shard);
-    this.sync(sealed);
+    return this.state === 0;
   }
 
   private reportChange(): void {
-    const state = this.control.state;
+    const state = this.state;
     if (state === this.reportedState) return;
     this.reportedState = state;
     this.parts.report({ state, errno: this.i32[GLOBAL.errno], shard: this.i32[GLOBAL.brokenShard] });
-  }
-
-  private statistic(word: number, add: number): void {
-    this.f64[GLOBAL.statistics + word] += add;
   }
 }

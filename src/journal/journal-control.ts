@@ -70,8 +70,13 @@ export class JournalControl {
    * `Journal.safe()` after this call, and calls again after each ring while it still waits.
    */
   awaitSafe(thread: number): void {
-    Atomics.or(this.i32, GLOBAL.waiters + (thread >>> 5), 1 << (thread & 31));
+    this.register(thread);
     this.requestSync();
+  }
+
+  /** Has thread `thread` rung at the end of the next round. */
+  register(thread: number): void {
+    Atomics.or(this.i32, GLOBAL.waiters + (thread >>> 5), 1 << (thread & 31));
   }
 
   /** The next round syncs this shard too, whatever its policy: before awaitSafe, for who waits for a position of it (R21, WAITAOF). */
@@ -192,6 +197,11 @@ export class JournalControl {
 
   requestSync(): void {
     if (Atomics.exchange(this.i32, GLOBAL.syncWanted, 1) === 0) this.bell.ring();
+  }
+
+  /** There is something for the journal thread to look at: the disk refused. */
+  ringJournalThread(): void {
+    this.bell.ring();
   }
 
   /** Process-wide statistic of the journal thread. */

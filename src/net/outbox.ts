@@ -49,6 +49,8 @@ const NO_STAMPS: number[] = [];
 const LONG_OUTPUT_BYTES = 32 * 1024;
 /** More than this is not staged without a reason: it would fall out of the caches. */
 const MOST_STAGED_BYTES = 128 * 1024;
+/** So many outputs share a sync well enough: no more are waited for. */
+const MOST_GATHERED = 64;
 
 export class Outbox {
   private readonly reply: ReplyWriter;
@@ -58,6 +60,7 @@ export class Outbox {
   private readonly schedule: (run: () => void) => void;
   private readonly isAlways: (shard: number) => boolean;
   private readonly awaitSafe: (stamps: readonly number[]) => void;
+  private readonly syncHere: () => void;
   private readonly staged: Staged[] = [];
   private stagedCount = 0;
   /** Staged ranges that are sent in front of the others: nothing else of their connections was staged. */
@@ -71,6 +74,12 @@ export class Outbox {
   /** Shards whose journals must be drained before the staged ranges leave. */
   private readonly drainNeeded: Uint8Array;
   private drainsNeeded = 0;
+  /** Something is staged that must be safe before it leaves. */
+  private waitingStaged = false;
+  /** Outputs that were staged when a sync was put off last, and how often it was. */
+  private gathered = 0;
+  private gatherTurns = 0;
+  private readonly mostGatherTurns: number;
   /** While another thread writes a journal: the position that must be in the file, -1 before it was looked at. */
   private readonly drainTo: Float64Array;
   private readonly holders = new Set<OutputSink>();
@@ -86,6 +95,10 @@ export class Outbox {
     isAlways: (shard: number) => boolean;
     /** Registers this thread with the journal thread for one ring when safe positions of these shards have moved (R14). */
     awaitSafe: (stamps: readonly number[]) => void;
+    /** Makes what is published safe on this thread, if that is fast and nobody else is at it. */
+    syncHere: () => void;
+    /** For so many turns a sync is put off while they bring more outputs that wait for it. */
+    mostGatherTurns: number;
   }) {
     this.reply = parts.reply;
     this.executor = parts.executor;
@@ -94,6 +107,8 @@ export class Outbox {
     this.schedule = parts.schedule;
     this.isAlways = parts.isAlways;
     this.awaitSafe = parts.awaitSafe;
+    this.syncHere = parts.syncHere;
+    this.mostGatherTurns = parts.mostGatherTurns;
     this.drainNeeded = new Uint8Array(parts.journals.length);
     this.drainTo = new Float64Array(parts.journals.length);
   }
@@ -193,6 +208,7 @@ export class Outbox {
     const slot = isFirst ? this.firstCount++ : this.stagedCount++;
     sink.stagedOutputs++;
     sink.owedBytes += end - start;
+    if (stamps !== NO_STAMPS) this.waitingStaged = true;
     if (slot === list.length) list.push({ sink, start, end, stamps, wrote });
     else {
       const staged = list[slot];
@@ -217,6 +233,11 @@ export class Outbox {
   /** Drains the journals that staged outputs depend on, then sends or holds these. */
   readonly flush = (): void => {
     this.scheduled = false;
+    if (this.waitingStaged && !this.isRuled) {
+      if (this.gathersMore()) return;
+      this.syncHere();
+    }
+    this.waitingStaged = false;
     const busy = this.watchDrain === null ? this.drain() : this.watchDrain(this.drain);
     if (busy >= 0) {
       this.flushAfter(busy);
@@ -224,6 +245,23 @@ export class Outbox {
     }
     this.sendStaged();
   };
+
+  /**
+   * A sync costs as much as a dozen commands: while each turn of the event loop brings more outputs that wait for it, it is put off, for a few
+   * turns. Without this two halves of the clients take turns, each waiting for the other half's sync.
+   */
+  private gathersMore(): boolean {
+    const count = this.stagedCount + this.firstCount;
+    if (count > this.gathered && count < MOST_GATHERED && this.gatherTurns < this.mostGatherTurns) {
+      this.gathered = count;
+      this.gatherTurns++;
+      this.scheduleFlush();
+      return true;
+    }
+    this.gathered = 0;
+    this.gatherTurns = 0;
+    return false;
+  }
 
   /** A script runs on and on in this turn: copies of what is staged leave now. The reply buffer stays as it is. */
   sendInScript(): void {
@@ -360,6 +398,10 @@ export class Outbox {
     this.releaseScheduled = false;
     if (this.holders.size === 0) return;
     this.releaseSafe();
+    if (this.holders.size > 0 && !this.isRuled) {
+      this.syncHere();
+      this.releaseSafe();
+    }
     if (this.holders.size === 0) return;
     this.awaitSafe(this.isRuled ? [...this.holders].flatMap(({ heldOutputs }) => heldOutputs[0].stamps) : NO_STAMPS);
     this.releaseSafe();

@@ -6,9 +6,11 @@ import { logSink } from '../admin/log-sink.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
 import type { Control, Session } from '../dispatch/session.ts';
 import { systemClock } from '../env/clock.ts';
+import { systemFiles } from '../env/files.ts';
 import type { Journal } from '../journal/journal.ts';
 import { JournalControl } from '../journal/journal-control.ts';
 import { POLICY } from '../journal/journal-memory.ts';
+import { SyncRound } from '../journal/sync-round.ts';
 import type { FromWorker, SaveHow, ShutdownRequest, ThreadStart } from '../messages/thread-messages.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { PROCESS, STATE } from '../shard/world.ts';
@@ -18,17 +20,34 @@ import { applySettings } from './settings-effects.ts';
 
 export class WorkerControl implements Control {
   readonly journal: JournalControl;
+  private readonly rounds: SyncRound;
   private readonly start: ThreadStart;
   private readonly port: MessagePort;
   private readonly access: ShardAccess;
   private readonly settings: SettingsStore;
 
-  constructor(start: ThreadStart, port: MessagePort, access: ShardAccess, settings: SettingsStore) {
+  /** `syncedForAlways`: a sync that replies wait for took so many milliseconds on this thread. */
+  constructor(
+    start: ThreadStart,
+    port: MessagePort,
+    access: ShardAccess,
+    settings: SettingsStore,
+    syncedForAlways: (ms: number) => void,
+  ) {
     this.start = start;
     this.port = port;
     this.access = access;
     this.settings = settings;
     this.journal = new JournalControl(start.journal);
+    this.rounds = new SyncRound({
+      memory: start.journal,
+      files: systemFiles,
+      clock: systemClock,
+      ring: (thread) => {
+        if (thread !== start.thread) access.doorbells[thread].ring();
+      },
+      syncedForAlways,
+    });
     access.heartbeats.attachProgress(start.thread);
   }
 
@@ -137,7 +156,14 @@ export class WorkerControl implements Control {
   /** `stamps`: pairs of shard and position. */
   awaitSafe(stamps: readonly number[] = []): void {
     for (let i = 0; i < stamps.length; i += 2) this.journal.askFor(stamps[i]);
-    this.journal.awaitSafe(this.start.thread);
+    // a worker in a round rings those that registered before it ended; they can have the next one themselves
+    this.journal.register(this.start.thread);
+    if (stamps.length > 0 || !this.rounds.underWay()) this.journal.requestSync();
+  }
+
+  /** Makes what is published safe, on this thread, if that is fast and nobody else is at it. */
+  syncHere(): void {
+    this.rounds.tryHere();
   }
 
   diskBroken(): boolean {

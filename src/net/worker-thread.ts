@@ -68,6 +68,9 @@ const SWEEP_EVERY_TICKS = 10;
 const LONGEST_TIMER_MS = 2 ** 30;
 /** Another worker takes over the upkeep of a shard whose owner has not turned its event loop for so long (R30). */
 const ABANDONED_AFTER_MS = 1000;
+/** How many turns a worker gathers outputs for one sync, measured; several workers gather for each other already. */
+const GATHER_TURNS_ALONE = 8;
+const GATHER_TURNS = 2;
 
 class WorkerThread implements ConnectionThread {
   readonly dispatcher: Dispatcher;
@@ -121,7 +124,7 @@ class WorkerThread implements ConnectionThread {
     this.counters = counters.own(worker);
     const journals = world.shards.map((_, shard) => new Journal(start.journal, shard, systemFiles));
     const unit = new Unit(access.spaces, journals, this.counters, this.args, this.reply, quickRandom32);
-    this.control = new WorkerControl(start, port, access, this.settings);
+    this.control = new WorkerControl(start, port, access, this.settings, this.noteAlwaysSync);
     this.executor = new Executor({ ...this.executorParts(), unit });
     this.ahead = new LookAhead(this.executor);
     this.records = new ClientRecords(start.clients, worker);
@@ -153,6 +156,8 @@ class WorkerThread implements ConnectionThread {
       schedule: (run) => setImmediate(run),
       isAlways: (shard) => this.control.isAlways(shard),
       awaitSafe: (stamps) => this.control.awaitSafe(stamps),
+      syncHere: () => this.control.syncHere(),
+      mostGatherTurns: world.workers === 1 ? GATHER_TURNS_ALONE : GATHER_TURNS,
     });
     this.dispatcher = new Dispatcher({
       server: this.server,
@@ -439,6 +444,10 @@ class WorkerThread implements ConnectionThread {
     if (!more || this.upkeepScheduled) return;
     this.upkeepScheduled = true;
     setImmediate(this.continueUpkeep);
+  };
+
+  private readonly noteAlwaysSync = (ms: number): void => {
+    this.noteLatency('aof-fsync-always', ms, systemClock.wallMs());
   };
 
   private readonly timeDrain = (drain: () => number): number => {

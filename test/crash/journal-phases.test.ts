@@ -24,7 +24,7 @@ const CLIENTS = 3;
 const SHARDS = 2;
 const JOURNAL = 'src/journal/journal.ts';
 const DRAIN = 'src/journal/journal-drain.ts';
-const COMMITTER = 'src/journal/committer.ts';
+const SYNC_ROUND = 'src/journal/sync-round.ts';
 const OUTBOX = 'src/net/outbox.ts';
 
 interface Phase {
@@ -63,17 +63,17 @@ const PHASES: readonly Phase[] = [
      const written = files.writeAt(fd, small, 0, share, fileBytes); ${KILL}`,
   ),
   phase('written, nobody knows', DRAIN, 'words.storePosition(words.written, end);'),
-  phase('written, not synced', COMMITTER, 'const failed = this.lanes.sync('),
+  phase('written, not synced', SYNC_ROUND, 'const failed = this.lanes.sync('),
   phase(
     'synced, not said to be safe',
-    COMMITTER,
+    SYNC_ROUND,
     'for (const shard of dirty) this.publish(shard);',
     `if (dirty.length > 0) ${KILL} for (const shard of dirty) this.publish(shard);`,
   ),
-  phase('some shards are said to be safe', COMMITTER, 'words.storePosition(words.safe, this.heads[shard]);'),
+  phase('some shards are said to be safe', SYNC_ROUND, 'words.storePosition(words.safe, this.heads[shard]);'),
   phase(
     'safe, the waiting threads not rung',
-    COMMITTER,
+    SYNC_ROUND,
     'for (const shard of dirty) this.publish(shard);',
     `for (const shard of dirty) this.publish(shard); if (dirty.length > 0) ${KILL}`,
   ),

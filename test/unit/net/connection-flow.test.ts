@@ -89,6 +89,8 @@ class World {
       schedule: (run) => setImmediate(run),
       isAlways: () => false,
       awaitSafe() {},
+      syncHere() {},
+      mostGatherTurns: 0,
     });
     const thread: ConnectionThread = {
       dispatcher: {

@@ -11,6 +11,7 @@ import {
   JournalWords,
   openJournal,
   POLICY,
+  type Policy,
 } from '../../../src/journal/journal-memory.ts';
 import { type HeldOutput, Outbox, type OutputSink } from '../../../src/net/outbox.ts';
 import { ReplyWriter } from '../../../src/resp/reply-writer.ts';
@@ -47,7 +48,10 @@ class World {
   /** By shard: the batch touched something that may have to be safe. */
   readonly waits: Uint8Array;
 
-  constructor(shards: number, policy: 0 | 1 = POLICY.no, rules: DurabilityRules | null = null) {
+  /** What this thread can make safe by itself. */
+  syncHere: () => void = () => {};
+
+  constructor(shards: number, policy: Policy = POLICY.no, rules: DurabilityRules | null = null) {
     this.waits = new Uint8Array(shards);
     const files = new MemoryFiles();
     this.memory = createJournalMemory(shards, { blockBytes: 256, chainBytes: 256 * 64 });
@@ -77,8 +81,10 @@ class World {
         this.turns++;
         setImmediate(run);
       },
-      isAlways: () => false,
+      isAlways: () => policy === POLICY.always,
       awaitSafe: (stamps) => this.asked.push(...stamps),
+      syncHere: () => this.syncHere(),
+      mostGatherTurns: 2,
     });
   }
 
@@ -151,6 +157,34 @@ test('where a transaction is not yet in all files, all journals are written firs
   world.batch(sink, 'again', 2);
   await waitUntil('the turn of the loop ends', () => sink.sent === '+saw part 2\r\n+again\r\n');
   expect(world.strangersAsked).toBe(0);
+});
+
+test('a sync on this thread is put off while turns bring more outputs for it, but not for long', async () => {
+  const world = new World(1, POLICY.always);
+  const sink = new Sink();
+  const words = new JournalWords(world.memory, 0);
+  const syncs: number[] = [];
+  world.syncHere = () => {
+    syncs.push(world.turns);
+    words.storePosition(words.safe, world.journals[0].head());
+  };
+  const batches: string[] = [];
+  for (let turn = 0; turn < 6; turn++) {
+    world.write(0);
+    world.batch(sink, `${turn}`, 0);
+    batches.push(`+${turn}\r\n`);
+    await new Promise(setImmediate);
+  }
+  await waitUntil('all have left', () => sink.sent === batches.join(''));
+  // three turns' outputs a sync
+  expect(syncs.length).toBe(2);
+  world.write(0);
+  world.batch(sink, 'alone', 0);
+  const turn = world.turns;
+  await waitUntil('it has left', () => sink.sent.endsWith('alone\r\n'));
+  // one turn more, in which nothing came
+  expect(syncs[2]).toBe(turn + 1);
+  expect(sink.heldOutputs.length).toBe(0);
 });
 
 test('nothing is looked at where nothing is journalled', async () => {
