@@ -12,7 +12,7 @@ import { dice } from '../checkers/concurrent-clients.ts';
 import { type Plant, planted } from '../faults/planted-server.ts';
 import { ConnectionLost, type RespClient } from '../server/resp-client.ts';
 import { ServerGroup, type ServerProcess, type StartOptions } from '../server/server-process.ts';
-import { waitUntil } from '../server/wait-until.ts';
+import { waitUntil, within } from '../server/wait-until.ts';
 import { describeSkein } from './data-files.ts';
 import { FailingCalls } from './failing-calls.ts';
 import { noteFaults } from './fault-tally.ts';
@@ -79,7 +79,8 @@ async function operate(client: RespClient, roll: (limit: number) => number, comm
 /** Several operators at once. */
 async function storm(server: ServerProcess, roll: (limit: number) => number, commands: Commands): Promise<void> {
   const clients = await Promise.all(Array.from({ length: OPERATORS }, () => server.connect()));
-  await Promise.all(clients.map((client) => operate(client, dice(1 + roll(1 << 30)), commands)));
+  const done = Promise.all(clients.map((client) => operate(client, dice(1 + roll(1 << 30)), commands)));
+  await within('every operator has its answers', done, SETTLE_MS);
 }
 
 const info = async (client: RespClient): Promise<string> => String(await client.call('INFO', 'persistence'));
