@@ -2,21 +2,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { createClient, type RespVersions } from 'redis';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { SHAPES, startShape } from '../clients/client-shapes.ts';
-import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
+import { describe, expect, test } from 'vitest';
 import { waitUntil } from '../server/wait-until.ts';
+import { oneServer } from './one-server.ts';
 
-const servers = new ServerGroup();
-let server: ServerProcess;
-const closers: (() => void)[] = [];
-beforeAll(async () => {
-  server = await startShape(servers, SHAPES[0]);
-});
-afterEach(() => {
-  for (const close of closers.splice(0)) close();
-});
-afterAll(() => servers.removeAll());
+const server = oneServer();
+const { closers } = server;
 
 function ioredis(): Redis {
   const client = new Redis({ port: server.port, host: '127.0.0.1', retryStrategy: () => 20 });

@@ -4,10 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { RedisStore } from 'connect-redis';
 import session from 'express-session';
 import { createClient } from 'redis';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { SHAPES, startShape } from '../clients/client-shapes.ts';
-import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
+import { describe, expect, test } from 'vitest';
 import { waitUntil } from '../server/wait-until.ts';
+import { oneServer } from './one-server.ts';
 
 interface Visits {
   visits?: number;
@@ -16,16 +15,8 @@ interface Visits {
 type Session = session.Session & Visits;
 type Middleware = (request: object, response: object, next: (error?: Error) => void) => void;
 
-const servers = new ServerGroup();
-let server: ServerProcess;
-const closers: (() => unknown)[] = [];
-beforeAll(async () => {
-  server = await startShape(servers, SHAPES[0]);
-});
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-afterAll(() => servers.removeAll());
+const server = oneServer();
+const { closers } = server;
 
 async function connect() {
   const client = createClient({ url: `redis://127.0.0.1:${server.port}` });

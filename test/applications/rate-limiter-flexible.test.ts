@@ -2,21 +2,12 @@
 import { Redis } from 'ioredis';
 import { BurstyRateLimiter, RateLimiterQueue, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import { createClient } from 'redis';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { SHAPES, startShape } from '../clients/client-shapes.ts';
-import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
+import { describe, expect, test } from 'vitest';
 import { waitUntil } from '../server/wait-until.ts';
+import { oneServer } from './one-server.ts';
 
-const servers = new ServerGroup();
-let server: ServerProcess;
-const closers: (() => void)[] = [];
-beforeAll(async () => {
-  server = await startShape(servers, SHAPES[0]);
-});
-afterEach(() => {
-  for (const close of closers.splice(0)) close();
-});
-afterAll(() => servers.removeAll());
+const server = oneServer();
+const { closers } = server;
 
 /** What the limiter is built on: the client and how it has to be told of it. */
 type Store = { storeClient: unknown; useRedisPackage: boolean };
