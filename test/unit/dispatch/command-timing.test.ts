@@ -50,6 +50,19 @@ describe('timing of commands', () => {
     expect(server.run('LATENCY', 'HISTOGRAM', 'get')).toContain('*4\r\n:4\r\n:256\r\n:1024\r\n:272\r\n');
   });
 
+  it('has an event of its own for the serving of who waits in blocking', () => {
+    const { server } = steppingServer(0.003, { 'latency-monitor-threshold': '15' });
+    const serve = (ms: number): void =>
+      server.timing.endUnblocked(COMMANDS.byName('blpop')!, Args.of('BLPOP', 'k', '0'), ms, { addr: '', name: '' });
+    serve(14);
+    expect(server.run('LATENCY', 'LATEST')).toBe('*0\r\n');
+    serve(20);
+    expect(server.run('LATENCY', 'LATEST')).toMatch(
+      /^\*1\r\n\*4\r\n\$18\r\ncommand-unblocking\r\n:\d+\r\n:20\r\n:20\r\n$/,
+    );
+    expect(server.run('SLOWLOG', 'LEN')).toBe(':2\r\n');
+  });
+
   it('times every call while the threshold of SLOWLOG is small', () => {
     const { server } = steppingServer(0.5, { 'slowlog-log-slower-than': '500' });
     for (let i = 0; i < 100; i++) server.run('GET', `k${i}`);
