@@ -126,3 +126,26 @@ export function compareBytes(a: Buffer, aStart: number, aEnd: number, b: Buffer,
   }
   return aEnd - aStart - (bEnd - bStart);
 }
+
+/** As compareBytes, four bytes at a time. */
+export function compareViews(
+  a: DataView,
+  aStart: number,
+  aEnd: number,
+  b: DataView,
+  bStart: number,
+  bEnd: number,
+): number {
+  const length = Math.min(aEnd - aStart, bEnd - bStart);
+  const whole = length & ~3;
+  for (let i = 0; i < whole; i += 4) {
+    const x = a.getUint32(aStart + i);
+    const y = b.getUint32(bStart + i);
+    if (x !== y) return x < y ? -1 : 1;
+  }
+  for (let i = whole; i < length; i++) {
+    const difference = a.getUint8(aStart + i) - b.getUint8(bStart + i);
+    if (difference !== 0) return difference;
+  }
+  return aEnd - aStart - (bEnd - bStart);
+}

@@ -10,11 +10,11 @@
  * Invariant 2: an entry changes its score only while it is out of the tree.
  */
 import type { Arena } from '../../native-free-shm/arena.ts';
-import { copyInto } from '../../native-free-shm/bytes.ts';
+import { copyInto, LastView } from '../../native-free-shm/bytes.ts';
 import type { HalfSipHash } from '../../native-free-shm/half-siphash.ts';
 import { HashTable } from '../../native-free-shm/hash-table.ts';
 import { OrderedTree, type TieBreak } from '../../native-free-shm/ordered-tree.ts';
-import { compareBytes, LEX_END, type LexRange, type ScoreRange } from './score-range.ts';
+import { compareViews, LEX_END, type LexRange, type ScoreRange } from './score-range.ts';
 
 const OFFSET_MASK = 0x3ffffff;
 const MEMBER_BYTES_MASK = 0xffffff;
@@ -35,7 +35,8 @@ export class SortedSetIndex implements TieBreak {
   private hash = 0;
   private readonly arena: Arena;
   private readonly hasher: HalfSipHash;
-  private probeBuf: Buffer;
+  private probeView: DataView;
+  private readonly views = new LastView();
   private probeStart = 0;
   private probeEnd = 0;
   private probe: number = PROBE_BYTES;
@@ -45,7 +46,7 @@ export class SortedSetIndex implements TieBreak {
     this.hasher = hasher;
     this.table = new HashTable(arena, MEMBER_AT, MEMBER_AT);
     this.tree = new OrderedTree(arena, this);
-    this.probeBuf = arena.buf[0];
+    this.probeView = arena.view[0];
   }
 
   create(): number {
@@ -200,15 +201,19 @@ export class SortedSetIndex implements TieBreak {
   }
 
   private probeMember(buf: Buffer, start: number, end: number): void {
+    this.probeBytes(this.views.of(buf), start, end);
+  }
+
+  private probeBytes(view: DataView, start: number, end: number): void {
     this.probe = PROBE_BYTES;
-    this.probeBuf = buf;
+    this.probeView = view;
     this.probeStart = start;
     this.probeEnd = end;
   }
 
   private probeEntry(entry: number): void {
     const start = this.memberStart(entry);
-    this.probeMember(this.arena.buf[entry >>> 26], start, start + this.memberBytes(entry));
+    this.probeBytes(this.arena.view[entry >>> 26], start, start + this.memberBytes(entry));
   }
 
   /** For the tree. */
@@ -216,7 +221,7 @@ export class SortedSetIndex implements TieBreak {
     if (this.probe !== PROBE_BYTES) return this.probe;
     const start = ((entry & OFFSET_MASK) << 4) + MEMBER_AT;
     const end = start + this.memberBytes(entry);
-    return compareBytes(this.arena.buf[entry >>> 26], start, end, this.probeBuf, this.probeStart, this.probeEnd);
+    return compareViews(this.arena.view[entry >>> 26], start, end, this.probeView, this.probeStart, this.probeEnd);
   }
 
   // ---- the whole set

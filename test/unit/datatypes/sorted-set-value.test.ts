@@ -3,13 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { Arena, createArenaMemory } from '../../../native-free-shm/arena.ts';
 import { HalfSipHash } from '../../../native-free-shm/half-siphash.ts';
 import { checkMemory } from '../../../native-free-shm/memory-checker.ts';
-import { LexRange, ScoreRange } from '../../../src/datatypes/score-range.ts';
+import { compareViews, LexRange, ScoreRange } from '../../../src/datatypes/score-range.ts';
 import { SizeLimits } from '../../../src/datatypes/size-limits.ts';
 import { ADD_FLAG, ADD_RESULT, SortedSets } from '../../../src/datatypes/sorted-set-value.ts';
 
 type Element = [member: string, score: number];
 
 const bytesOf = (text: string): Buffer => Buffer.from(text, 'latin1');
+const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
 function inOrder(model: Map<string, number>): Element[] {
   return [...model].sort(([a, x], [b, y]) => (x === y ? Buffer.compare(bytesOf(a), bytesOf(b)) : x < y ? -1 : 1));
@@ -254,4 +255,18 @@ describe('sorted set', () => {
     expect(pair.sets.memoryBytes(pair.root, pair.encoding, 0) / 30_000).toBeLessThan(0.9 * 95);
     pair.free();
   });
+});
+
+it('compares bytes through views as buffers do', () => {
+  const bytes = fc.array(fc.constantFrom(0, 1, 127, 128, 255), { maxLength: 14 });
+  const sign = (n: number): number => Math.sign(n);
+  fc.assert(
+    fc.property(bytes, bytes, fc.nat(5), (a, b, lead) => {
+      const left = Buffer.from([...Array(lead).fill(7), ...a]);
+      const right = Buffer.from(b);
+      const order = compareViews(viewOf(left), lead, left.length, viewOf(right), 0, right.length);
+      expect(sign(order)).toBe(Buffer.compare(left.subarray(lead), right));
+    }),
+    { numRuns: 500 },
+  );
 });
