@@ -20,9 +20,14 @@ import { TablePlan } from './table-plan.ts';
 /** What a step may cost: a plain string costs 1, anything else so much. */
 const COST_PER_STEP = 512;
 const COST_OF_OTHERS = 8;
+/** A step that has passed so many bytes ends. */
+const BYTES_PER_STEP = 1 << 20;
 /** Lengths of one byte are below the first, of two bytes below the second. */
 const ONE_BYTE_LENGTHS = 64;
 const TWO_BYTE_LENGTHS = 128;
+/** Forms of values that are numbers of 1, 2 and 4 bytes. */
+const INT_8 = 0xc0;
+const INT_32 = 0xc2;
 /** Opcode and eight bytes of a deadline, form, and two lengths. */
 const MAX_HEAD_BYTES = 14;
 const TWO_32 = 4294967296;
@@ -126,19 +131,21 @@ class RdbLoad extends RdbWalk {
   step(): boolean {
     if (this.plan.step()) return false;
     let done = false;
+    const { reader } = this;
     for (let left = COST_PER_STEP; left > 0 && !done; left -= COST_OF_OTHERS) {
       left -= this.strings(left);
       if (left > 0) done = this.next();
+      if (reader.offset - this.told > BYTES_PER_STEP) break;
     }
     if (done) this.putAll();
-    this.parts.progress(this.reader.offset - this.told, this.entries);
-    this.told = this.reader.offset;
+    this.parts.progress(reader.offset - this.told, this.entries);
+    this.told = reader.offset;
     this.entries = 0;
     return done;
   }
 
   /**
-   * Takes plain strings, up to `most`, as long as they follow one another whole in the reader's buffer; how many there were. The same as
+   * Takes plain strings and numbers, up to `most`, as long as they follow one another whole in the reader's buffer; how many there were. The same as
    * `next` for each of them, without a call where the entry is another thread's.
    */
   private strings(most: number): number {
@@ -166,10 +173,12 @@ class RdbLoad extends RdbWalk {
       const keyEnd = keyStart + length;
       if (keyEnd + 2 > end) break;
       at = keyEnd;
-      length = buf[at++];
-      if (length >= ONE_BYTE_LENGTHS) {
-        if (length >= TWO_BYTE_LENGTHS) break;
-        length = ((length & 63) << 8) | buf[at++];
+      const form = buf[at++];
+      length = form;
+      if (form >= ONE_BYTE_LENGTHS) {
+        if (form < TWO_BYTE_LENGTHS) length = ((form & 63) << 8) | buf[at++];
+        else if (form >= INT_8 && form <= INT_32) length = 1 << (form - INT_8);
+        else break;
       }
       if (at + length > end) break;
       pos = at + length;
@@ -177,16 +186,24 @@ class RdbLoad extends RdbWalk {
       plan.met[shard] = 1;
       const batch = batches[shard];
       if (batch === null) continue;
+      reader.pos = pos;
       if (deadline !== NO_DEADLINE && deadline <= parts.nowMs) this.expired++;
-      else if (batch.add(keyStart, keyEnd, at, pos, deadline)) {
-        reader.pos = pos;
-        this.put(batch);
-      }
+      else if (form >= INT_8) this.addNumber(batch, keyStart, keyEnd, at, deadline);
+      else if (batch.add(keyStart, keyEnd, at, pos, deadline)) this.put(batch);
     }
     reader.pos = pos;
     this.entries += count;
     plan.note(count);
     return count;
+  }
+
+  /** The value is a number of 1, 2 or 4 bytes, from `at` up to where the reader stands. */
+  private addNumber(batch: StringBatch, keyStart: number, keyEnd: number, at: number, deadline: number): void {
+    const { buf, pos } = this.reader;
+    const shift = 32 - ((pos - at) << 3);
+    let value = buf[at];
+    for (let i = 1; at + i < pos; i++) value |= buf[at + i] << (i << 3);
+    if (batch.addNumber(keyStart, keyEnd, (value << shift) >> shift, deadline)) this.put(batch);
   }
 
   private put(batch: StringBatch): void {
