@@ -31,7 +31,7 @@ export async function firstViolation({ start, hunt, rounds, roundMs, expected }:
     } catch (error) {
       const text = String(error);
       if (text.includes('not linearizable')) return text;
-      const broken = /one round|ECONN|connection closed/.test(text) || !server.running;
+      const broken = /one round|ECONN|connection closed|internal error/.test(text) || !server.running;
       if (!expected || !(broken || text.includes('undecided'))) throw error;
       if (broken) await server.kill();
     }
