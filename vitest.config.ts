@@ -17,7 +17,8 @@ const common = {
   // its own would wait 10 ms for that.
   env: { GLIBC_TUNABLES: 'glibc.malloc.mmap_threshold=1048576' },
   pool: 'forks' as const,
-  maxWorkers: 2,
+  // some tests only wait: with two at a time on two cores a fifth of the time nobody has anything to do
+  maxWorkers: 3,
   testTimeout: 60_000,
   hookTimeout: 30_000,
 };
@@ -35,7 +36,7 @@ export default defineConfig({
           globalSetup: [TALLY, 'test/server/server-bundle.ts'],
         },
       },
-      // they share the modules of their two processes
+      // they share the modules of their processes
       { test: { ...common, name: 'parts', include: [PARTS], isolate: false, globalSetup: [TALLY] } },
     ],
   },

@@ -53,7 +53,10 @@ units=("$@")
   integration/logging integration/aof integration/aof-multi-part
 )
 export SUITE_BASEPORT=${SUITE_BASEPORT:-27100}
-server=${SERVER_UNDER_TEST:-node src/main.ts}
+# started hundreds of times: from a bundle of the sources
+export SKEIN_MAIN=$PWD/src/main.ts
+[[ -n ${SERVER_UNDER_TEST:-} ]] || SKEIN_MAIN=$(node test/server/server-bundle.ts)
+server=${SERVER_UNDER_TEST:-node $SKEIN_MAIN}
 counts=(0 0 0)
 run() { # run SERVER UNIT...
   [[ $# -gt 1 ]] || return 0
@@ -71,7 +74,7 @@ for unit in "${units[@]}"; do
   if [[ $unit == integration/aof* ]]; then one_shard+=("$unit"); else usual+=("$unit"); fi
 done
 run "$server" "${usual[@]}"
-[[ $server != "node src/main.ts" ]] || server=test/compat/one-shard-server.sh
+[[ $server != "node $SKEIN_MAIN" && $server != "node src/main.ts" ]] || server=test/compat/one-shard-server.sh
 run "$server" "${one_shard[@]}"
 echo "${counts[0]} passed, ${counts[1]} failed, ${counts[2]} skipped"
 [[ ${counts[1]} == 0 ]]
