@@ -2,7 +2,6 @@
 import { resolve } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import { Log, type LogLevel } from '../admin/log.ts';
-import { logSink } from '../admin/log-sink.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
 import type { Control, Session } from '../dispatch/session.ts';
 import { systemClock } from '../env/clock.ts';
@@ -16,6 +15,7 @@ import type { ShardAccess } from '../shard/shard-access.ts';
 import { PROCESS, STATE } from '../shard/world.ts';
 import { realDirectory, rewriteConfigFile } from './config-file.ts';
 import { crashReport } from './crash-report.ts';
+import { logSink } from './log-sink.ts';
 import { applySettings } from './settings-effects.ts';
 
 export class WorkerControl implements Control {
