@@ -61,6 +61,8 @@ async function losePowerAgainAndAgain(rounds: number, rewriting: boolean, plants
     const cutAfter = 50 + roll(500);
     const onAnswer = (answers: number): void => {
       if (answers !== cutAfter) return;
+      // or it might still tell a client that its disk is gone
+      victim.signal('SIGSTOP');
       power.cutPower();
       noteFaults('losses of power on ext4');
       victim.signal('SIGKILL');

@@ -189,8 +189,9 @@ async function weather(rounds: number, seed: number, plants: readonly Plant[] = 
     const stormed = storm(victim, roll, UPKEEP);
     const least = load.acknowledged + 1 + roll(300);
     failing.begin(ONE_IN[roll(ONE_IN.length)], roll(3) === 0);
-    // under a disk that refuses everything there may be few
-    await Promise.race([stormed, waitUntil('writes', () => load.acknowledged >= least, settleMs)]);
+    // whoever is owed an answer when a sync fails never gets it
+    const isEnough = (): boolean => load.acknowledged >= least || victim.log().includes('cannot be written');
+    await Promise.race([stormed, waitUntil('writes, or a refusal', isEnough, settleMs)]);
     victim.signal('SIGKILL');
     noteFaults('kills amid a storm of upkeep');
     await Promise.all([stormed, load.end(), victim.exit()]);
