@@ -18,6 +18,7 @@ afterEach(() => servers.removeAll());
 const SHARDS = 2;
 const PLUS = 43;
 const KEYS = 600;
+const BURST = 60;
 const VALUE = 'v'.repeat(2000);
 const OPTIONS = { options: { appendonly: 'yes' }, skeinOptions: { workers: 2, shards: SHARDS } };
 
@@ -31,11 +32,18 @@ async function writeUntilRefused(server: ServerProcess) {
   const acknowledged: string[] = [];
   const keys = Array.from({ length: KEYS }, (_, n) => `k:${n}`);
   await writer.must('SET', 'first', '1');
-  const owed = keys.map(async (key) => {
+  const owed: Promise<void>[] = [];
+  const write = async (key: string): Promise<void> => {
     const reply = await writer.callRaw(['SET', key, VALUE]);
     if (reply[0] === PLUS) acknowledged.push(key);
-  });
-  await waitUntil('the failure in the log', () => server.log().includes('cannot be written'));
+  };
+  const failed = () => server.log().includes('cannot be written');
+  // in bursts, each of which is synced by itself where the policy says so
+  for (let n = 0; n < KEYS && !failed(); n += BURST) {
+    owed.push(...keys.slice(n, n + BURST).map(write));
+    await waitUntil('the burst is answered, or the disk fails', () => acknowledged.length === owed.length || failed());
+  }
+  await waitUntil('the failure in the log', failed);
   const client = await server.connect();
   const refusal = await client.call('SET', 'other', '1');
   expect(String((refusal as ReplyError).message)).toMatch(/^MISCONF /);
