@@ -23,6 +23,7 @@ import {
   readShardManifest,
   removeFolderQuietly,
   shardFiles,
+  sweepReplaced,
   sweepShard,
   TOP_MANIFEST,
 } from '../persistence/data-set.ts';
@@ -168,6 +169,7 @@ export class DataHome {
       warn: (text) => this.log('warning', text),
     });
     for (let shard = 0; shard < memory.shards; shard++) sweepShard(this.place, shard);
+    sweepReplaced(this.place);
     const policies = wantedPolicies(this.settings, memory.shards);
     for (const shard of this.recovered) openJournal(memory, shard.shard, startOf(shard, policies[shard.shard]));
   }

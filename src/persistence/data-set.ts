@@ -51,8 +51,9 @@ export interface DataSet {
 export class DataSetError extends Error {}
 
 export const TOP_MANIFEST = 'skein.manifest';
-/** A data set that another one has replaced lies in a folder whose name begins so. */
+/** A data set that another one has replaced lies in a folder whose name begins so; one that nobody asked to keep, so. */
 const ASIDE = 'skein-old-';
+const GOING = 'skein-gone-';
 
 export function shardFolder(place: Place, shard: number): string {
   return `${place.folder}/${shardFolderName(shard)}`;
@@ -117,13 +118,18 @@ export function replaceDataSet(
   try {
     beginMaking(place, shards);
     const bases = source === null ? [] : writeBases(place, shards, source);
-    made = finishMaking(place, shards, bases, starts);
+    made = finishMaking(place, shards, bases, starts, GOING);
   } catch (error) {
     dropUnfinished(place);
     throw error;
   }
-  if (made.aside !== null) removeFolderQuietly(place.files, made.aside);
+  sweepReplaced(place);
   return made.dataSet;
+}
+
+/** Removes what data sets were before, where one of them, or a step of its replacement, was left behind. A complete one is in place. */
+export function sweepReplaced({ files, folder }: Place): void {
+  for (const name of files.list(folder)) if (name.startsWith(GOING)) removeFolderQuietly(files, `${folder}/${name}`);
 }
 
 /** A data set that is not complete is worth nothing, and its bytes may be what a full disk lacks. */
@@ -162,6 +168,7 @@ export function finishMaking(
   shards: number,
   bases: readonly ManifestFile[],
   starts: readonly number[] = [],
+  asideName = ASIDE,
 ): { dataSet: DataSet; aside: string | null } {
   const { files, folder, prefix } = place;
   const making = `${folder}.making`;
@@ -177,7 +184,7 @@ export function finishMaking(
   if (known.length > 0) replaceFile(files, making, TAKEN_OVER, known);
   const dataSet = { shards, id: randomHex(16) };
   replaceFile(files, making, TOP_MANIFEST, formatTopManifest(dataSet));
-  return { dataSet, aside: takePlace(place) };
+  return { dataSet, aside: takePlace(place, asideName) };
 }
 
 function writeBases({ files, folder, prefix }: Place, shards: number, source: StateSource): ManifestFile[] {
@@ -199,7 +206,7 @@ function writeBases({ files, folder, prefix }: Place, shards: number, source: St
  * Moves a complete data set from its working name to where it belongs; one that is there goes into a folder of its own, whose path is
  * returned. Every step may be the last before a crash: `adoptFinished` begins anew, and finds what is still to be moved.
  */
-function takePlace(place: Place): string | null {
+function takePlace(place: Place, asideName = ASIDE): string | null {
   const { files, folder, parent } = place;
   const making = `${folder}.making`;
   if (!files.exists(folder) || files.list(folder).length === 0) {
@@ -209,7 +216,7 @@ function takePlace(place: Place): string | null {
   }
   const { shards } = parseTopManifest(making, readWhole(files, `${making}/${TOP_MANIFEST}`));
   const incoming = new Set(files.list(making));
-  const aside = `${folder}/${ASIDE}${randomHex(4)}`;
+  const aside = `${folder}/${asideName}${randomHex(4)}`;
   const present = files.list(folder);
   const old = present.filter((name) => {
     if (name === TOP_MANIFEST) return true;
@@ -236,7 +243,8 @@ function takePlace(place: Place): string | null {
 function adoptFinished(place: Place): void {
   const { files, folder } = place;
   if (!files.exists(`${folder}.making/${TOP_MANIFEST}`) || files.exists(`${folder}/${TOP_MANIFEST}`)) return;
-  takePlace(place);
+  // what somebody began to put out of the way, to be removed, goes that way as a whole
+  takePlace(place, files.list(folder).some((name) => name.startsWith(GOING)) ? GOING : ASIDE);
 }
 
 /** Shard folders without skein.manifest: somebody took it away, or the folder is of something else. */
