@@ -9,7 +9,7 @@
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import { ChangePushes } from './change-pushes.ts';
 import { EVENT, EventLog, type LogRecord, READ_LOST, READ_MORE, WANT } from './event-log.ts';
-import { writeKeyEvent } from './key-event-records.ts';
+import { type DeliverOn, writeKeyEvent } from './key-event-records.ts';
 import { NamedListeners, PatternTable } from './local-subscribers.ts';
 import { MessageRun } from './message-run.ts';
 import type { PubsubMemory } from './pubsub-memory.ts';
@@ -227,16 +227,6 @@ export class PushHub {
     }
   };
 
-  private readonly deliverKeyEvent = (
-    record: LogRecord,
-    channel: Buffer,
-    channelStart: number,
-    channelEnd: number,
-    message: Buffer,
-    start: number,
-    end: number,
-  ): void => this.deliverOn(record, channel, channelStart, channelEnd, message, start, end);
-
   private addToRun(record: LogRecord, table: NamedListeners, topic: number): void {
     const name = record.buf.toString('latin1', record.aStart, record.aEnd);
     const listeners = table.of(name);
@@ -252,15 +242,7 @@ export class PushHub {
   }
 
   /** A key event on a channel, as a message. */
-  private deliverOn(
-    record: LogRecord,
-    channel: Buffer,
-    channelStart: number,
-    channelEnd: number,
-    message: Buffer,
-    start: number,
-    end: number,
-  ): void {
+  private readonly deliverKeyEvent: DeliverOn = (record, channel, channelStart, channelEnd, message, start, end) => {
     const { out } = this;
     const name = channel.toString('latin1', channelStart, channelEnd);
     const listeners = this.channels.of(name);
@@ -274,17 +256,9 @@ export class PushHub {
       this.sendWritten(listeners.all, TOPIC.channel, name, record);
     }
     this.deliverByPattern(record, channel, channelStart, channelEnd, message, start, end);
-  }
+  };
 
-  private deliverByPattern(
-    record: LogRecord,
-    channel: Buffer,
-    channelStart: number,
-    channelEnd: number,
-    message: Buffer,
-    start: number,
-    end: number,
-  ): void {
+  private readonly deliverByPattern: DeliverOn = (record, channel, channelStart, channelEnd, message, start, end) => {
     const { out } = this;
     if (this.patterns.isEmpty) return;
     this.patterns.forMatching(channel, channelStart, channelEnd, (text, pattern, matching) => {
@@ -297,7 +271,7 @@ export class PushHub {
       out.bulk(message, start, end);
       this.sendWritten(matching, TOPIC.pattern, text, record);
     });
-  }
+  };
 
   /** Sends the push that `out` holds to those of the listeners who had subscribed when it was appended. */
   private sendWritten(listeners: ReadonlySet<Listener>, topic: number, name: string, record: LogRecord): void {

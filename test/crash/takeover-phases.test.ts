@@ -33,7 +33,7 @@ const PHASES: [string, Plant][] = [
   ['half a base is written', at('src/persistence/rdb-file-writer.ts', 'this.out.byte(RDB_OPCODE.eof);', 2)],
   ['bases are written', at(TAKEOVER, 'const bases = folders.map(() => base);')],
   ['some increments are made', at(DATA_SET, 'const increment = createIncrement(order);', 2)],
-  ['the data set is complete', at(DATA_SET, 'return { dataSet, aside: takePlace(place) };')],
+  ['the data set is complete', at(DATA_SET, 'return { dataSet, aside: takePlace(place, asideName) };')],
   ...[1, 2, SHARDS + 1].map((passage): [string, Plant] => [
     `the move into the folder, step ${passage}`,
     { file: DATA_SET, text: MOVES, replacement: `for (const name of names) (() => ${kill(passage)})(), files.rename(` },

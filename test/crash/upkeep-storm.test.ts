@@ -62,7 +62,7 @@ const REWRITES: Commands = [['BGREWRITEAOF']];
 const RELOADS: Commands = [['DEBUG', 'RELOAD'], ['BGREWRITEAOF'], ...SWITCHING];
 /** A hunt for a planted fault ends with the first sign of it. */
 const HUNT_ROUNDS = 30;
-const SIGNS = /every operator has its answers|waited \d+ ms for|acknowledged|expected|ECONNREFUSED/;
+const SIGNS = /every operator has its answers|waited \d+ ms for|acknowledged|expected|ECONNREFUSED|connection closed/;
 
 const servers = new ServerGroup();
 let failing: FailingCalls | null = null;

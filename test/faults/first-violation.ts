@@ -1,4 +1,5 @@
 /** Hunts on a server with planted faults: rounds of a race and its checker, until a violation is seen. */
+import { ReplyError } from '../server/reply-reader.ts';
 import type { ServerGroup, ServerProcess } from '../server/server-process.ts';
 import { within } from '../server/wait-until.ts';
 import { type Plant, planted } from './planted-server.ts';
@@ -29,7 +30,8 @@ export async function firstViolation({ start, hunt, rounds, roundMs, expected }:
       const violation = await within('one round', hunt(server, round), roundMs);
       if (violation !== null) return violation;
     } catch (error) {
-      const text = String(error);
+      // a reply that is an error is no Error
+      const text = error instanceof ReplyError ? error.message : String(error);
       if (text.includes('not linearizable')) return text;
       const broken = /one round|ECONN|connection closed|internal error/.test(text) || !server.running;
       if (!expected || !(broken || text.includes('undecided'))) throw error;
