@@ -199,6 +199,12 @@ export class JournalControl {
     if (Atomics.exchange(this.i32, GLOBAL.syncWanted, 1) === 0) this.bell.ring();
   }
 
+  /** All journals go on in other files, which hold everything: what has failed before is over. The caller holds all latches. */
+  renewed(): void {
+    Atomics.store(this.i32, GLOBAL.state, 0);
+    this.requestSync();
+  }
+
   /** There is something for the journal thread to look at: the disk refused. */
   ringJournalThread(): void {
     this.bell.ring();

@@ -66,7 +66,7 @@ export const SYNC_STATISTIC = { rounds: 0, syncs: 1, lastSyncMs: 2, longestSyncM
 export const JOURNAL_STATE = {
   /** A write to a journal file failed; it is tried again, the bytes are kept. */
   writeFailed: 1,
-  /** A sync failed, or a file could not be restored after a failed write: writes are refused until a restart. */
+  /** A sync failed: writes are refused until everything is in new files (journal-renewal.ts), or until a restart. */
   syncFailed: 2,
 } as const;
 

@@ -30,7 +30,7 @@ import { systemClock } from '../env/clock.ts';
 import { errnoText } from '../env/files.ts';
 import { random32, randomHex } from '../env/random.ts';
 import type { JournalReport } from '../journal/committer.ts';
-import { createJournalMemory, type JournalMemory } from '../journal/journal-memory.ts';
+import { createJournalMemory, JOURNAL_STATE, type JournalMemory } from '../journal/journal-memory.ts';
 import type { FromWorker, Identity } from '../messages/thread-messages.ts';
 import { DamageError } from '../persistence/damage.ts';
 import { DataSetError } from '../persistence/data-set.ts';
@@ -43,6 +43,7 @@ import { ACCEPTOR, createWorldMemory, FIRST_WORKER, PROCESS, STATE, type WorldMe
 import { underAllLatchesSoon } from './all-latches.ts';
 import { DataHome, placeOf } from './data-home.ts';
 import { claimNumber } from './folder-claim.ts';
+import { JournalRenewal } from './journal-renewal.ts';
 import { baseBytes } from './journal-rewrite.ts';
 import { deny, HandOff, isLoopback, listenTcp, refuseTooMany } from './listener.ts';
 import { logSink } from './log-sink.ts';
@@ -89,6 +90,7 @@ export class Acceptor {
   private servers: net.Server[] = [];
   private readonly shutdown: Shutdown;
   private readonly snapshots: Snapshots;
+  private readonly renewal: JournalRenewal;
   private readonly saving: Saving;
   private readonly clientPause: ClientPause;
   private readonly runningScripts: RunningScripts;
@@ -178,6 +180,7 @@ export class Acceptor {
         ['aof-base', '0'],
       ],
     });
+    this.renewal = new JournalRenewal({ settings, access, memory: journal, snapshots: this.snapshots, log });
     const saves = new Float64Array(this.memories.saves);
     this.saving = new Saving({ settings, log, access, saves, journal, snapshots: this.snapshots });
     const ringWorkers = (): void => {
@@ -370,6 +373,7 @@ export class Acceptor {
         'warning',
         `The journal of shard ${report.shard} cannot be written: ${errnoText(report.errno)}. Writes are refused.`,
       );
+    if ((report.state & JOURNAL_STATE.syncFailed) !== 0) this.renewal.begin();
   }
 
   private async listenUnix(): Promise<void> {

@@ -7,7 +7,7 @@
 import { PROCESS } from '../shard/world.ts';
 
 /** What the turn is taken for; 0: nobody has it. */
-export const WORK = { rewrite: 1, journalSwitch: 2, reload: 3 } as const;
+export const WORK = { rewrite: 1, journalSwitch: 2, reload: 3, renewal: 4 } as const;
 export type Work = (typeof WORK)[keyof typeof WORK];
 
 /** Takes the turn. 0: this thread has it now; else what another one does. */

@@ -1,5 +1,5 @@
 /** Writes what is in memory as a new data set: a snapshot of each shard as its base, and an empty increment. */
-import { rdbBaseFileName } from '../persistence/aof-manifest.ts';
+import { type ManifestFile, rdbBaseFileName } from '../persistence/aof-manifest.ts';
 import { beginMaking, type DataSet, finishMaking, type Place } from '../persistence/data-set.ts';
 import { type Snapshots, WORKING_NAME } from './snapshots.ts';
 
@@ -21,6 +21,18 @@ export async function writeDataSet(
   snapshots: Snapshots,
   started: () => void,
 ): Promise<WrittenDataSet | string> {
+  const written = await writeBases(place, shards, snapshots, started);
+  if (typeof written === 'string') return written;
+  return { ...finishMaking(place, shards, written.bases), keys: written.keys, fileBytes: written.fileBytes };
+}
+
+/** The bases alone, under the working name of the data set: what `finishMaking` or `finishReplacing` asks for. */
+export async function writeBases(
+  place: Place,
+  shards: number,
+  snapshots: Snapshots,
+  started: () => void,
+): Promise<{ bases: ManifestFile[]; keys: number; fileBytes: number } | string> {
   const folders = beginMaking(place, shards);
   const base = { name: rdbBaseFileName(place.prefix, 1), sequence: 1 };
   const cut = await snapshots.cut(() => true);
@@ -35,5 +47,5 @@ export async function writeDataSet(
   const { problem, keys, fileBytes } = await snapshots.write(cut, files, false);
   if (problem !== '') return problem;
   const bases = folders.map(() => base);
-  return { ...finishMaking(place, shards, bases), keys, fileBytes };
+  return { bases, keys, fileBytes };
 }

@@ -114,17 +114,31 @@ export function replaceDataSet(
   source: StateSource | null,
   starts: readonly number[] = [],
 ): DataSet {
-  let made: ReturnType<typeof finishMaking>;
   try {
     beginMaking(place, shards);
     const bases = source === null ? [] : writeBases(place, shards, source);
-    made = finishMaking(place, shards, bases, starts, GOING);
+    return finishReplacing(place, shards, bases, starts);
   } catch (error) {
     dropUnfinished(place);
     throw error;
   }
+}
+
+/** As finishMaking; what was there before goes. */
+export function finishReplacing(
+  place: Place,
+  shards: number,
+  bases: readonly ManifestFile[],
+  starts: readonly number[],
+): DataSet {
+  const { dataSet } = finishMaking(place, shards, bases, starts, GOING);
   sweepReplaced(place);
-  return made.dataSet;
+  return dataSet;
+}
+
+/** A complete data set is on its way into the folder and could not get there: the next start takes it, nothing else may. */
+export function isHalfPlaced({ files, folder }: Place): boolean {
+  return files.exists(`${folder}.making/${TOP_MANIFEST}`) && !files.exists(`${folder}/${TOP_MANIFEST}`);
 }
 
 /** Removes what data sets were before, where one of them, or a step of its replacement, was left behind. A complete one is in place. */
@@ -242,7 +256,7 @@ function takePlace(place: Place, asideName = ASIDE): string | null {
 /** A data set that is complete but has not, or not wholly, taken its place: the process ended before it could. */
 function adoptFinished(place: Place): void {
   const { files, folder } = place;
-  if (!files.exists(`${folder}.making/${TOP_MANIFEST}`) || files.exists(`${folder}/${TOP_MANIFEST}`)) return;
+  if (!isHalfPlaced(place)) return;
   // what somebody began to put out of the way, to be removed, goes that way as a whole
   takePlace(place, files.list(folder).some((name) => name.startsWith(GOING)) ? GOING : ASIDE);
 }

@@ -1,6 +1,6 @@
 /** A disk that takes no more bytes, and one that fails to sync: writes are refused, reads are served, nothing acknowledged is lost. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { type Plant, planted } from '../faults/planted-server.ts';
@@ -126,7 +126,7 @@ describeSkein('a disk that', () => {
   test.each([
     ['always', 2],
     ['everysec', 0],
-  ])('fails to sync: no write is ever taken again, appendfsync %s', async (appendfsync, good) => {
+  ])('fails to sync, and goes on to: no write is ever taken again, appendfsync %s', async (appendfsync, good) => {
     const failing: Plant = {
       file: 'src/env/files.ts',
       text: 'fs.fdatasyncSync(fd);',
@@ -149,5 +149,32 @@ describeSkein('a disk that', () => {
     await server.kill();
     // the page cache survived: only what was never acknowledged may be missing
     await expectAll(servers.add(await server.restart({ env: {}, nodeOptions: [] })), acknowledged);
+  });
+
+  test('fails to sync once, under everysec: everything is written anew, then writes are taken again', async () => {
+    const once: Plant = {
+      file: 'src/env/files.ts',
+      text: 'fs.fdatasyncSync(fd);',
+      // the first one of the journal thread, and none of the threads that write the new files
+      replacement: `globalThis.syncs = (globalThis.syncs ?? 0) + 1;
+        if (process.getBuiltinModule('worker_threads').threadName === 'skein-journal' && globalThis.syncs === 1)
+          throw Object.assign(new Error('planted'), { errno: -5, code: 'EIO', syscall: 'fdatasync' });
+        fs.fdatasyncSync(fd);`,
+    };
+    const options = { ...OPTIONS.options, appendfsync: 'everysec' };
+    const server = await servers.start({ ...OPTIONS, ...planted([once]), options });
+    const { acknowledged, owed, client } = await writeUntilRefused(server);
+    expect(await client.call('GET', 'first')).toBe('1');
+    const inode = () => statSync(join(server.folder, 'appendonlydir/skein.manifest')).ino;
+    const before = inode();
+    await waitUntil('writes are taken again', async () => (await client.call('SET', 'later', '2')) === 'OK');
+    expect(server.log()).toContain('take writes again');
+    expect(inode()).not.toBe(before);
+    await owed;
+    await client.must('SET', 'last', '3');
+    await server.kill();
+    const again = servers.add(await server.restart({ env: {}, nodeOptions: [] }));
+    await expectAll(again, ['first', 'later', 'last', ...acknowledged]);
+    expect(readdirSync(join(again.folder, 'appendonlydir')).sort()).toEqual(['shard-0', 'shard-1', 'skein.manifest']);
   });
 });
