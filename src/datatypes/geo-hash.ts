@@ -8,6 +8,8 @@
  */
 export const MAX_LONGITUDE = 180;
 export const MAX_LATITUDE = 85.05112878;
+/** Scores nearer to 0 are decoded in two halves of 32 bits. */
+const MOST_QUICK = 2 ** 57;
 /** Step of scores. */
 export const SCORE_STEP = 26;
 
@@ -66,10 +68,26 @@ export class GeoPlace {
 
   decode(score: number): void {
     const bits = Math.trunc(score);
+    if (!(Math.abs(bits) < MOST_QUICK)) return this.decodeFar(bits);
     const high = Math.floor(bits / HALF_BITS);
     const low = bits - high * HALF_BITS;
     const latitudeIndex = gather(low) + gather(high | 0) * 0x2000;
     const longitudeIndex = gather(low >>> 1) + gather(high >>> 1) * 0x2000;
+    this.longitude = middle(longitudeIndex, MAX_LONGITUDE);
+    this.latitude = middle(latitudeIndex, MAX_LATITUDE);
+  }
+
+  /** A score that is no place's: as Redis on x86 has it, which takes its 64 bits; what has more of them is 0, or the lowest number. */
+  private decodeFar(score: number): void {
+    let bits = 0n;
+    if (score <= -(2 ** 63)) bits = 1n << 63n;
+    else if (score < 2 ** 64) bits = BigInt.asUintN(64, BigInt(score));
+    let latitudeIndex = 0;
+    let longitudeIndex = 0;
+    for (let i = 0; i < 32; i++, bits >>= 2n) {
+      latitudeIndex += Number(bits & 1n) * 2 ** i;
+      longitudeIndex += Number((bits >> 1n) & 1n) * 2 ** i;
+    }
     this.longitude = middle(longitudeIndex, MAX_LONGITUDE);
     this.latitude = middle(latitudeIndex, MAX_LATITUDE);
   }

@@ -36,6 +36,19 @@ describe('geo hash', () => {
     expect(interleave(2 ** 26, 0)).toBe(2 ** 52);
   });
 
+  it('decodes what is no score of a place as Redis on x86 does', () => {
+    const placeOf = (score: number): number[] => {
+      const place = new GeoPlace();
+      place.decode(score);
+      return [place.longitude, place.latitude];
+    };
+    const [west, south] = placeOf(0);
+    expect([1e30, Number.POSITIVE_INFINITY, 2 ** 64].map(placeOf)).toEqual([1, 2, 3].map(() => [west, south]));
+    for (const score of [Number.NEGATIVE_INFINITY, -1e30, -(2 ** 63), 2 ** 63])
+      expect(placeOf(score)).toEqual([180, south]);
+    for (const score of [-5, 1e17, -3e17, 1e18, 3.6e18]) expect(placeOf(score)).toEqual([180, MAX_LATITUDE]);
+  });
+
   it('decodes a score to the middle of its cell', () => {
     const cell = 360 / 2 ** 26;
     fc.assert(
