@@ -46,7 +46,8 @@ describeWith(['redis-server'], 'random commands get the replies of stock Redis',
         const replay = SEED === undefined ? {} : { seed: Number(SEED), ...(path ? { path } : {}) };
         const result = await fc.check(property, { numRuns: RUNS, ...replay });
         twins.close();
-        if (result.failed) throw new Error(report(result, `${workers} workers, cross-shard ${crossShard} RESP${resp}`));
+        if (result.failed)
+          throw new Error(report(result, `${workers} workers, cross-shard ${crossShard} > RESP${resp}`));
       },
       600_000,
     );
