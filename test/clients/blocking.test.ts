@@ -178,6 +178,24 @@ describe.each(SHAPES)('$reader reader', (shape) => {
     expect(await reply).toEqual(['key', 'x']);
   });
 
+  test('who waits to push into a watched key spoils no transaction before it pushes, and does after', async () => {
+    const [waiting, watching] = [await connected(), await connected()];
+    const transaction = async (): Promise<unknown> => {
+      await watching.must('MULTI');
+      await watching.must('GET', 'some key');
+      return watching.call('EXEC');
+    };
+    await admin.must('SET', 'some key', 'value');
+    const moved = waiting.call('BRPOPLPUSH', 'source', 'target', 0);
+    await blocked(1);
+    await watching.must('WATCH', 'target');
+    expect(await transaction()).toEqual(['value']);
+    await watching.must('WATCH', 'target');
+    await admin.must('RPUSH', 'source', 'x');
+    expect(await moved).toBe('x');
+    expect(await transaction()).toBe(null);
+  });
+
   test('WAIT and WAITAOF without replicas and journal', async () => {
     const client = await connected();
     expect(await client.call('WAIT', 0, 0)).toBe(0);
