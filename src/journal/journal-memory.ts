@@ -45,7 +45,7 @@ export const GLOBAL = {
   waiters: 64,
   /** Always 0: threads nap here. */
   napping: 50,
-  /** 1: the journal thread is in a round, or a journal is being opened or closed. Taken by compare-exchange. */
+  /** 1: some thread is in a round, or a journal is being opened or closed. Taken by compare-exchange. */
   round: 51,
   /** 1: durability rules promise stable storage for keys of any shard (R21). */
   rulesPromise: 52,
@@ -59,7 +59,7 @@ export const GLOBAL = {
 export const LANE_WORDS = 32;
 export const MAX_LANES = 16;
 
-/** Float64 words behind GLOBAL.statistics, written by the journal thread alone. */
+/** Float64 words behind GLOBAL.statistics, written by whoever is in a round. */
 export const SYNC_STATISTIC = { rounds: 0, syncs: 1, lastSyncMs: 2, longestSyncMs: 3, delayedSyncs: 4 } as const;
 
 /** Bits of the journal's state word. */

@@ -1,11 +1,11 @@
 /**
- * Syncs of several files at the same time: the journal thread does one itself and hands others to lanes, threads that do nothing else.
+ * Syncs of several files at the same time: who is in a round does one itself and hands others to lanes, threads that do nothing else.
  * (Never libuv's pool: a sync there waits behind everybody's work, R18.) With no lanes all is done one after the other.
  *
  *   lane words   doorbell (16) │ task: 0 none, 1 + file number │ result: 0 under way, 1 done, < 0 error number
- *                               journal thread → lane            lane → journal thread
+ *                               round → lane                     lane → round
  *
- * Invariant 1: a lane has one task at a time; the journal thread gives the next only after it has read the result.
+ * Invariant 1: a lane has one task at a time; the next is given, by whoever has the round word, only after its result was read.
  * Invariant 2: `sync` returns when every sync that it started has ended, whether or not one failed.
  */
 import { Doorbell } from '../../native-free-shm/doorbell.ts';

@@ -47,6 +47,7 @@ import type { ShardAccess } from '../shard/shard-access.ts';
 import { ELSEWHERE, placeOf } from './data-home.ts';
 import { writeDataSet } from './data-set-writer.ts';
 import { claimOnce, isClaimed } from './folder-claim.ts';
+import { CANNOT_WRITE } from './journal-switch.ts';
 import { patientFiles } from './patient-files.ts';
 import { type Cut, type Snapshots, WORKING_NAME } from './snapshots.ts';
 
@@ -59,8 +60,6 @@ export interface RewriteParts {
   saves: Float64Array;
   log: Log;
 }
-
-const CANNOT_WRITE = 'the journal cannot be written';
 
 type Rotated = NonNullable<ReturnType<JournalControl['rotateJournals']>>;
 

@@ -13,10 +13,9 @@ import { rulesText, setRulesText } from '../shard/rules-text.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { SHARD_F64 } from '../shard/world.ts';
 import { underAllLatches } from './all-latches.ts';
+import { CANNOT_WRITE } from './journal-switch.ts';
 import { dumpChanged, type RecordSink } from './keyspace-dump.ts';
 import { patientFiles } from './patient-files.ts';
-
-const CANNOT_WRITE = 'the journal cannot be written';
 
 /** What the rules act upon. */
 export interface RuleTargets {

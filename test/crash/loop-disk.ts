@@ -62,22 +62,15 @@ export class LoopDisk {
 }
 
 /** Does the system let us make a disk that becomes read-only? Tries it. */
-export async function canMakeReadOnly(): Promise<boolean> {
-  try {
-    const disk = new LoopDisk(8);
-    disk.becomeReadOnly();
-    await disk.remove();
-    return true;
-  } catch {
-    return false;
-  }
-}
+export const canMakeReadOnly = (): Promise<boolean> => canMake((disk) => disk.becomeReadOnly());
 
-/** Does the system let us make such a disk? Tries it. */
-export async function canMakeDisks(): Promise<boolean> {
+/** Does the system let us make one whose power can be cut? Tries it. */
+export const canMakeDisks = (): Promise<boolean> => canMake((disk) => disk.cutPower());
+
+async function canMake(use: (disk: LoopDisk) => void): Promise<boolean> {
   try {
     const disk = new LoopDisk(8);
-    disk.cutPower();
+    use(disk);
     await disk.remove();
     return true;
   } catch {
