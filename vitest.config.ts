@@ -16,6 +16,7 @@ const common = {
   // Where large memory was freed the C library gives such from its heap from then on, and zeroes it: each test that makes a world of
   // its own would wait 10 ms for that.
   env: { GLIBC_TUNABLES: 'glibc.malloc.mmap_threshold=1048576' },
+  setupFiles: ['test/property-seed.ts'],
   pool: 'forks' as const,
   // some tests only wait: with two at a time on two cores a fifth of the time nobody has anything to do
   maxWorkers: 3,

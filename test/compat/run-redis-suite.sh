@@ -16,6 +16,8 @@ src/redis-server that does  exec npx --prefix $PWD node $PWD/src/main.ts "\$@"  
 TEXT
   exit 2
 fi
+# the node that came with the packages, not whichever the machine has
+PATH=$PWD/node_modules/node/bin:$PATH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 skips=$work/skips
