@@ -1,7 +1,9 @@
 /** LPOP, RPOP, LMPOP, LREM, LTRIM: what takes elements out of a list; and the popping that waiting clients will be served with. */
+import { LIST_ENCODING } from '../datatypes/list-value.ts';
 import type { Unit } from '../dispatch/unit.ts';
 import { TYPE_LIST } from '../keyspace/entry.ts';
 import { GENERIC_EVENT, LIST_EVENT } from '../keyspace/key-events.ts';
+import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
@@ -174,6 +176,12 @@ function removeBackwards(unit: Unit, args: Args, wanted: number): number {
   return removed;
 }
 
+/** Removes a range of the open list; what is long is freed in steps, as when the whole key goes. */
+function cutRange(ks: Keyspace, index: number, count: number): void {
+  const cut = ks.values.lists.cutRange(index, count);
+  if (cut !== 0) ks.values.drop(TYPE_LIST, cut, LIST_ENCODING.quick);
+}
+
 export function ltrim(unit: Unit, args: Args, reply: ReplyWriter): void {
   const from = longArgument(args, 2, reply);
   if (Number.isNaN(from)) return;
@@ -192,8 +200,8 @@ export function ltrim(unit: Unit, args: Args, reply: ReplyWriter): void {
     unit.changed(1, GENERIC_EVENT.del, 0);
     return reply.ok();
   }
-  lists.removeRange(last + 1, count - 1 - last);
-  lists.removeRange(0, first);
+  cutRange(ks, last + 1, count - 1 - last);
+  cutRange(ks, 0, first);
   settleRemoval(unit, 1, entry, LIST_EVENT.ltrim, count - (last - first + 1));
   reply.ok();
 }

@@ -2,7 +2,7 @@
 import { LexRange, ScoreRange } from '../datatypes/score-range.ts';
 import type { Unit } from '../dispatch/unit.ts';
 import { TYPE_SORTED_SET } from '../keyspace/entry.ts';
-import { type KeyEvent, SORTED_SET_EVENT } from '../keyspace/key-events.ts';
+import { GENERIC_EVENT, type KeyEvent, SORTED_SET_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { longArgument } from './integer-arguments.ts';
@@ -33,16 +33,27 @@ export function zrem(unit: Unit, args: Args, reply: ReplyWriter): void {
   reply.integer(removed);
 }
 
-/** Removes the elements of rank from … to - 1 of the set that was looked up. */
+/**
+ * Removes the elements of rank from … to - 1 of the set that was looked up. Where many go and few stay, the latch is held for those that
+ * stay only: the others are freed in steps, as when the whole key goes.
+ */
 function removeRanks(unit: Unit, from: number, to: number, event: KeyEvent, reply: ReplyWriter): void {
   const { ks, entry } = unit;
   const sets = ks.values.sortedSets;
   const removed = Math.max(0, to - from);
-  if (removed > 0) {
-    sets.removeRange(ks.structure(entry), ks.encodingOf(entry), from, removed);
-    settleRemoval(unit, 1, sets, event, removed);
-  }
   reply.integer(removed);
+  if (removed === 0) return;
+  const root = ks.structure(entry);
+  const encoding = ks.encodingOf(entry);
+  if (removed === sets.count(root, encoding)) {
+    ks.remove(unit.db, entry);
+    unit.changed(1, event, removed);
+    unit.changed(1, GENERIC_EVENT.del, 0);
+    return;
+  }
+  if (sets.leaveBehind(root, encoding, from, removed)) ks.values.drop(TYPE_SORTED_SET, root, encoding);
+  else sets.removeRange(root, encoding, from, removed);
+  settleRemoval(unit, 1, sets, event, removed);
 }
 
 export function zremrangebyrank(unit: Unit, args: Args, reply: ReplyWriter): void {

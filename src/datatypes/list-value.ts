@@ -183,6 +183,13 @@ export class Lists implements ValueKind {
     else if (count > 0) this.root = this.compact.remove(this.root, this.compact.seek(this.root, index), count);
   }
 
+  /** The same, but many elements are only taken out: the root of a list of encoding `quick` that is the caller's to drop; 0: there is none. */
+  cutRange(index: number, count: number): number {
+    if (this.encoding !== COMPACT) return this.quick.cutRange(this.root, index, count);
+    this.removeRange(index, count);
+    return 0;
+  }
+
   // ---- the cursor
 
   /** Puts the cursor on element `index`, negative ones count from the end; false: there is none. */

@@ -24,6 +24,8 @@ const NODES = 3;
 const PREV = 0;
 const NEXT = 1;
 const NODE_LEAD_BYTES = 8;
+/** Fewer nodes than these are freed at once where a range goes. */
+const DETACHED_NODES = 64;
 /** For readers of the blocks. */
 export const QUICK_ROOT = { first: FIRST, nodes: NODES } as const;
 export const QUICK_NODE_NEXT = NEXT;
@@ -56,6 +58,9 @@ export class QuickList {
   /** Registers: the place. */
   node = 0;
   at = 0;
+  /** Registers of `seekNode`: elements and nodes before the node. */
+  private before = 0;
+  private ordinal = 0;
   private readonly arena: Arena;
   private readonly limits: SizeLimits;
 
@@ -326,7 +331,66 @@ export class QuickList {
     while (count > 0) count -= this.removeAt(root, this.node, this.at, count);
   }
 
+  /**
+   * The same for many elements: their nodes become a list of their own, which is the caller's to free, in steps. Its root; 0: there is
+   * none, all of them are freed already.
+   */
+  cutRange(root: number, index: number, count: number): number {
+    const cut = this.arena.reserve(ROOT_BYTES) ? this.detach(root, index, index + count) : 0;
+    this.removeRange(root, index, cut === 0 ? count : count - this.count(cut));
+    return cut;
+  }
+
+  /** Takes the nodes that lie within elements index … end - 1 as a whole out of the chain; the root of theirs, 0: they are few. */
+  private detach(root: number, index: number, end: number): number {
+    if (end - index < DETACHED_NODES) return 0;
+    this.seekNode(root, index);
+    const startsBefore = this.before < index;
+    const first = startsBefore ? this.next(this.node) : this.node;
+    const firstOrdinal = startsBefore ? this.ordinal + 1 : this.ordinal;
+    const before = startsBefore ? this.before + this.nodes.count(this.node) : this.before;
+    this.seekNode(root, end - 1);
+    let behind = this.before + this.nodes.count(this.node);
+    const endsBehind = behind > end;
+    if (endsBehind) behind = this.before;
+    const last = endsBehind ? this.prev(this.node) : this.node;
+    const count = (endsBehind ? this.ordinal : this.ordinal + 1) - firstOrdinal;
+    if (count < DETACHED_NODES) return 0;
+    const prev = this.prev(first);
+    const next = this.next(last);
+    this.setWord(prev === 0 ? root : prev, prev === 0 ? FIRST : NEXT, next);
+    this.setWord(next === 0 ? root : next, next === 0 ? LAST : PREV, prev);
+    this.setWord(root, NODES, this.nodeCount(root) - count);
+    this.changeCount(root, before - behind);
+    this.setWord(first, PREV, 0);
+    this.setWord(last, NEXT, 0);
+    const cut = this.create();
+    this.setWord(cut, FIRST, first);
+    this.setWord(cut, LAST, last);
+    this.setWord(cut, NODES, count);
+    this.changeCount(cut, behind - before);
+    return cut;
+  }
+
   // ---- places
+
+  /** The node of element `index`, how many elements stand before it and how many nodes, from the nearer end of the chain. */
+  private seekNode(root: number, index: number): void {
+    const { nodes } = this;
+    const all = this.count(root);
+    const fromFront = index < all >> 1;
+    let node = fromFront ? this.first(root) : this.last(root);
+    let ordinal = fromFront ? 0 : this.nodeCount(root) - 1;
+    let before = fromFront ? 0 : all - nodes.count(node);
+    for (; index >= before + nodes.count(node); node = this.next(node), ordinal++) before += nodes.count(node);
+    for (; index < before; ordinal--) {
+      node = this.prev(node);
+      before -= nodes.count(node);
+    }
+    this.node = node;
+    this.before = before;
+    this.ordinal = ordinal;
+  }
 
   /** The place of the first element behind a node. */
   private toNext(node: number): void {

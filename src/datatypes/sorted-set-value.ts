@@ -24,6 +24,11 @@ const MAX_LIST_BYTES = 2 ** 30;
 /** Backward length and encoding of a member and its score, at most. */
 const LIST_PAIR_BYTES = 48;
 
+/** Fewer elements are always taken out one by one. */
+const LEFT_BEHIND = 1024;
+/** No block of a large set is longer: a member may have 16 MiB. */
+const LARGEST_BLOCK = 1 << 25;
+
 /** Conditions of `add`. */
 export const ADD_FLAG = { increment: 1, onlyNew: 2, onlyPresent: 4, onlyGreater: 8, onlyLess: 16 } as const;
 const { increment: INCREMENT, onlyNew: ONLY_NEW, onlyPresent: ONLY_PRESENT } = ADD_FLAG;
@@ -248,6 +253,46 @@ export class SortedSets implements ValueKind {
     }
     const { index } = this;
     for (let left = Math.min(count, index.count(root) - rank); left > 0; left--) index.removeRank(root, rank);
+  }
+
+  /**
+   * The same for many elements of which fewer stay: a new set, in `root` and `encoding`, gets what stays, and the old one is the caller's
+   * to drop. False: that is not worth it, or there is no room for it; nothing has changed.
+   */
+  leaveBehind(root: number, encoding: number, rank: number, count: number): boolean {
+    const rest = this.count(root, encoding) - count;
+    if (encoding === LIST || count < LEFT_BEHIND || rest > count) return false;
+    const { index, arena } = this;
+    const end = rank + count;
+    const bytes = this.memberBytesOf(root, 0, rank) + this.memberBytesOf(root, end, rest - rank);
+    const room = index.growthBytes(0, rest, bytes);
+    if (!arena.reserve(room, Math.min(room, LARGEST_BLOCK))) return false;
+    this.root = index.create();
+    this.encoding = encoding;
+    this.copyRange(root, 0, rank);
+    this.copyRange(root, end, rest - rank);
+    return true;
+  }
+
+  /** Bytes of `count` members from rank `rank` on, of encoding 1. */
+  private memberBytesOf(root: number, rank: number, count: number): number {
+    let bytes = 0;
+    if (count > 0) this.seekRank(root, 1, rank);
+    for (; count > 0; count--) {
+      bytes += this.index.memberBytes(this.index.tree.entry());
+      this.next();
+    }
+    return bytes;
+  }
+
+  /** Appends `count` elements of a set of encoding 1, from rank `rank` on, to the one in `root`. */
+  private copyRange(from: number, rank: number, count: number): void {
+    if (count > 0) this.seekRank(from, 1, rank);
+    for (; count > 0; count--) {
+      this.loadElement();
+      this.index.insert(this.root, this.mBuf, this.mStart, this.mEnd, this.score);
+      this.next();
+    }
   }
 
   // ---- ranges

@@ -184,6 +184,34 @@ describe('changing in the middle', () => {
     expect(run('EXISTS', 'l')).toBe(':0\r\n');
   });
 
+  test.each([
+    ['the front', 4000, 4999],
+    ['the back', 0, 999],
+    ['both ends, amid nodes', 2003, 2506],
+    ['all but one', 4321, 4321],
+    ['few', 50, 4950],
+  ])('LTRIM of a long list: %s; what goes is freed in steps', (_where, from, to) => {
+    server = new InProcess({ settings: { 'enable-debug-command': 'yes' } });
+    const [space] = server.access.spaces;
+    const texts = Array.from({ length: 5000 }, (_, i) => `element ${i} ${'x'.repeat(600)}`);
+    for (let i = 0; i < texts.length; i += 500) run('RPUSH', 'l', ...texts.slice(i, i + 500));
+    while (space.freeDropped(50));
+    const full = space.arena.liveBytes();
+    expect(run('LTRIM', 'l', from, to)).toBe('+OK\r\n');
+    const inSteps = to - from < 2000;
+    if (inSteps) expect(space.arena.liveBytes()).toBeGreaterThan(full * 0.85);
+    let steps = 0;
+    while (space.freeDropped(4)) steps++;
+    expect(steps > 50).toBe(inSteps);
+    expect(space.arena.liveBytes()).toBeLessThan((full * (to - from + 1)) / 5000 + 20_000);
+    const left = texts.slice(from, to + 1);
+    expect(all('l')).toBe(bulks(...left));
+    expect(run('LINDEX', 'l', -1)).toBe(bulk(left[left.length - 1]));
+    expect(run('DEBUG', 'CHECK')).toBe('+OK\r\n');
+    run('DEL', 'l');
+    while (space.freeDropped(50));
+  });
+
   test('LTRIM', () => {
     run('RPUSH', 'l', 1, 2, 3, 4, 5);
     expect(run('LTRIM', 'l', 1, -2)).toBe('+OK\r\n');
@@ -357,6 +385,7 @@ test('without room nothing changes', () => {
   expect(server.effects()).toEqual([]);
   expect([all('small'), run('LLEN', 'l')]).toEqual([bulks('a', 'b'), `:${pushed * 2}\r\n`]);
   run('LTRIM', 'l', 0, 9);
+  while (server.access.spaces[0].freeDropped(50));
   expect(run('RPUSH', 'l', long)).toBe(':11\r\n');
   for (let i = 0; i < 5; i++) expect(run('LPOP', 'l', 2)).toBe(bulks(long, 'y'));
   expect(run('LPOP', 'l')).toBe(bulk(long));

@@ -163,6 +163,55 @@ describe.each([
     expect(call('ZSCAN', 'none', 0, 'NOPE')).toEqual(['0', []]);
   });
 
+  it.each([
+    ['the front', 0, 3999],
+    ['the back', 1000, 4999],
+    ['the midst', 600, 4399],
+    ['all but one', 1, 4999],
+    ['all', 0, 4999],
+    ['half', 2500, 4999],
+    ['less than half', 1000, 3000],
+    ['few', 2000, 2400],
+  ])('a range of many elements: %s', (_where, from, to) => {
+    const names = Array.from({ length: 5000 }, (_, i) => `m${i}`);
+    const before = [...names.slice(0, from), ...names.slice(to + 1)];
+    const removals = [
+      ['ZREMRANGEBYRANK', from, to],
+      ['ZREMRANGEBYSCORE', from, to],
+    ] as const;
+    for (const removal of removals) {
+      fill('z', 5000);
+      expect(call(removal[0], 'z', ...removal.slice(1))).toBe(to - from + 1);
+      expect(call('ZRANGE', 'z', 0, -1)).toEqual(before);
+      expect(call('ZSCORE', 'z', `m${to}`)).toBe(null);
+      const [{ values, arena }] = server.access.spaces;
+      if (before.length > 0) {
+        expect(call('ZRANK', 'z', before[before.length - 1])).toBe(before.length - 1);
+        expect(call('ZADD', 'z', -1, 'later')).toBe(1);
+        expect(call('ZRANGE', 'z', 0, 0)).toEqual(['later']);
+        expect(call('DEL', 'z')).toBe(1);
+      }
+      expect(call('EXISTS', 'z')).toBe(0);
+      while (server.access.spaces[0].freeDropped(50));
+      expect([values.freeStep(1), arena.liveBytes() < 100_000]).toEqual([false, true]);
+    }
+  });
+
+  it('the blocks of many removed elements are freed in steps', () => {
+    const [space] = server.access.spaces;
+    fill('z', 9000);
+    while (space.freeDropped(50));
+    const full = space.arena.liveBytes();
+    expect(call('ZREMRANGEBYSCORE', 'z', 10, '+inf')).toBe(8990);
+    // nothing of it yet
+    expect(space.arena.liveBytes()).toBeGreaterThan(full);
+    let steps = 0;
+    while (space.freeDropped(32)) steps++;
+    expect(steps).toBeGreaterThan(100);
+    expect(space.arena.liveBytes()).toBeLessThan(full / 10);
+    expect(call('ZCARD', 'z')).toBe(10);
+  });
+
   it('gives all memory back', () => {
     const memory = () => server.access.spaces[0].arena.liveBytes();
     call('SET', 'other', 'x');
