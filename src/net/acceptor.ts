@@ -42,7 +42,7 @@ import { ShardAccess } from '../shard/shard-access.ts';
 import { ACCEPTOR, createWorldMemory, FIRST_WORKER, PROCESS, STATE, type WorldMemory } from '../shard/world.ts';
 import { underAllLatchesSoon } from './all-latches.ts';
 import { DataHome, placeOf } from './data-home.ts';
-import { claimNumber } from './folder-claim.ts';
+import { claimNumber, noteClaim } from './folder-claim.ts';
 import { JournalRenewal } from './journal-renewal.ts';
 import { baseBytes } from './journal-rewrite.ts';
 import { deny, HandOff, isLoopback, listenTcp, refuseTooMany } from './listener.ts';
@@ -117,7 +117,7 @@ export class Acceptor {
     this.world = this.step(NO_ROOM, () => createWorldMemory({ shards, workers, databases, arenaBytes, hashKey }));
     this.threads = FIRST_WORKER + workers;
     this.access = new ShardAccess(this.world, ACCEPTOR, this.threads);
-    if (this.settings.flag('appendonly')) this.access.process[PROCESS.claimedPlace] = claimNumber(this.home.place);
+    if (this.settings.flag('appendonly')) noteClaim(this.access.process, claimNumber(this.home.place));
     const lanes = Math.min(shards - 1, MAX_SYNC_LANES);
     this.journal = this.step(NO_ROOM, () => createJournalMemory(shards, { lanes }));
     const clients = this.settings.number('maxclients') + 64;
@@ -367,8 +367,12 @@ export class Acceptor {
   }
 
   private onJournalReport(report: JournalReport): void {
-    if (report.state === 0) this.log.line('warning', 'The journal files take writes again');
-    else
+    if (report.state === 0) {
+      const what = this.settings.flag('appendonly')
+        ? 'The journal files take writes again'
+        : 'There is no journal any more';
+      this.log.line('warning', what);
+    } else
       this.log.line(
         'warning',
         `The journal of shard ${report.shard} cannot be written: ${errnoText(report.errno)}. Writes are refused.`,

@@ -8,7 +8,7 @@ import net from 'node:net';
 import { basename } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Place } from '../persistence/data-set.ts';
-import { PROCESS } from '../shard/world.ts';
+import { CLAIMS, PROCESS } from '../shard/world.ts';
 
 /** Sockets that are held to the end of the process. */
 const held: net.Server[] = [];
@@ -20,16 +20,27 @@ function nameOf({ parent, folder }: Place): string {
   return `skein:${dev}:${ino}:${basename(folder)}`;
 }
 
-/** Claims a place, unless some thread of this process did so last; null, or why it cannot be had. `process`: the process words. */
+/** Claims a place, unless some thread of this process has done so; null, or why it cannot be had. `process`: the process words. */
 export function claimOnce(process: Int32Array, place: Place): string | null {
   const number = claimNumber(place);
-  if (process[PROCESS.claimedPlace] === number) return null;
-  const problem = claimFolder(place);
-  if (problem === null) process[PROCESS.claimedPlace] = number;
-  return problem;
+  if (!process.subarray(PROCESS.claims, PROCESS.claims + CLAIMS).includes(number)) {
+    const problem = claimFolder(place);
+    if (problem !== null) return problem;
+  }
+  noteClaim(process, number);
+  return null;
 }
 
-/** Is this the place that the process has claimed last, where its journal is if it has one? */
+/** Notes for all threads that a place is this process's, and the last one that it has turned to. Past the room for them it is not noted. */
+export function noteClaim(process: Int32Array, number: number): void {
+  for (let at = PROCESS.claims; at < PROCESS.claims + CLAIMS; at++) {
+    const there = Atomics.compareExchange(process, at, 0, number);
+    if (there === 0 || there === number) break;
+  }
+  process[PROCESS.claimedPlace] = number;
+}
+
+/** Is this the place that the process has turned to last, where its journal is if it has one? */
 export function isClaimed(process: Int32Array, place: Place): boolean {
   return process[PROCESS.claimedPlace] === claimNumber(place);
 }

@@ -5,9 +5,10 @@
 import type { SettingsStore } from '../admin/settings-store.ts';
 import { enumWord } from '../admin/settings-table.ts';
 import { DurabilityRules } from '../dispatch/durability-rules.ts';
+import { closeQuietly } from '../env/files.ts';
 import { Journal } from '../journal/journal.ts';
 import { JournalControl } from '../journal/journal-control.ts';
-import { type JournalMemory, openJournal, POLICY, type Policy } from '../journal/journal-memory.ts';
+import { type JournalMemory, JournalWords, openJournal, POLICY, type Policy } from '../journal/journal-memory.ts';
 import { journalPolicies } from '../journal/journal-policies.ts';
 import { type Place, replaceDataSet } from '../persistence/data-set.ts';
 import { recoverShards, startOf } from '../persistence/recovery.ts';
@@ -97,24 +98,45 @@ function setAll(memory: JournalMemory, policy: Policy): void {
   for (let shard = 0; shard < memory.shards; shard++) control.setPolicy(shard, policy);
 }
 
-/** Turns the journal off: everything published is written and synced first. Null, or why it cannot be. */
+/**
+ * Turns the journal off: everything published is written and synced first. Where the disk refuses, the files stay as they are, and what
+ * they do not have is in memory only, as all that comes now: unless some shard or rule promises `always`. Null, or why it cannot be.
+ */
 export function turnJournalOff(access: ShardAccess, memory: JournalMemory): string | null {
   let closed = false;
   underAllLatches(access, () => {
-    closed = close(memory);
+    closed = close(memory) || abandon(access, memory);
   });
   return closed ? null : CANNOT_WRITE;
 }
 
-/** The same on the acceptor. */
-export async function turnJournalOffSoon(access: ShardAccess, memory: JournalMemory): Promise<string | null> {
-  let closed = false;
+/** The same on the acceptor, for files that nobody will read again. */
+export async function turnJournalOffSoon(access: ShardAccess, memory: JournalMemory): Promise<void> {
   await underAllLatchesSoon(access, () => {
-    closed = close(memory);
+    if (!close(memory)) letGo(memory);
   });
-  return closed ? null : CANNOT_WRITE;
 }
 
 function close(memory: JournalMemory): boolean {
   return new JournalControl(memory).closeJournals(allJournals(memory), patientFiles);
+}
+
+/** False: somebody was promised that what is answered is on stable storage, and waits for that. */
+function abandon(access: ShardAccess, memory: JournalMemory): boolean {
+  const control = new JournalControl(memory);
+  for (let shard = 0; shard < memory.shards; shard++) if (control.policy(shard) === POLICY.always) return false;
+  if (new DurabilityRules(rulesText(access.process)).hasAlways) return false;
+  letGo(memory);
+  return true;
+}
+
+/** Closes the files without what is still to be written. All latches are held. */
+function letGo(memory: JournalMemory): void {
+  const words = Array.from({ length: memory.shards }, (_, shard) => new JournalWords(memory, shard));
+  const fds = words.map(({ i32, fd }) => i32[fd]);
+  words.forEach((one, shard) => {
+    openJournal(memory, shard, { position: one.loadHead(), fd: -1, fileBytes: 0, salt: 0, policy: POLICY.none });
+  });
+  for (const fd of fds) if (fd >= 0) closeQuietly(patientFiles, fd);
+  new JournalControl(memory).renewed();
 }

@@ -37,7 +37,7 @@ export const PROCESS = {
   notify: 3,
   /** Durability rules (R21): how often they were set, and whether there are any (rules-text.ts). Changed under all latches. */
   durabilityRules: 6,
-  /** Which place of a data set this process has claimed last (folder-claim.ts), 0 = none. */
+  /** Which place of a data set this process has turned to last (folder-claim.ts), 0 = none. */
   claimedPlace: 7,
   /** What is done with the files of the data set as a whole (net/data-set-turn.ts), 0 = nothing. Taken by compare-exchange. */
   dataSetTurn: 8,
@@ -55,8 +55,18 @@ export const PROCESS = {
   pastGauge: 16 + TURN_WORDS + (DOORBELL_WORDS + HEARTBEAT_WORDS + 1) * THREAD_NUMBERS,
   /** Length and bytes of the durability rules in force, see rules-text.ts. */
   rulesText: 16 + TURN_WORDS + (DOORBELL_WORDS + HEARTBEAT_WORDS + 1) * THREAD_NUMBERS + PAST_GAUGE_WORDS,
+  /** All places of data sets that this process has claimed, CLAIMS at most; 0 behind them. */
+  claims:
+    16 +
+    TURN_WORDS +
+    (DOORBELL_WORDS + HEARTBEAT_WORDS + 1) * THREAD_NUMBERS +
+    PAST_GAUGE_WORDS +
+    1 +
+    RULES_TEXT_BYTES / 4,
 } as const;
-const PROCESS_WORDS = PROCESS.rulesText + 1 + RULES_TEXT_BYTES / 4;
+/** So many places are remembered: a journal that goes through more folders cannot go back to the later ones. */
+export const CLAIMS = 64;
+const PROCESS_WORDS = PROCESS.claims + CLAIMS;
 
 /** Thread number of the acceptor; worker i has FIRST_WORKER + i, the journal thread the number behind the workers. */
 export const ACCEPTOR = 1;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { type Plant, planted } from '../faults/planted-server.ts';
 import { describeWith } from '../server/describe-with.ts';
-import type { ReplyError } from '../server/reply-reader.ts';
+import { ReplyError } from '../server/reply-reader.ts';
 import { serverUnderTest } from '../server/server-command.ts';
 import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
 import { waitUntil } from '../server/wait-until.ts';
@@ -77,6 +77,38 @@ describeSkein('a disk that', () => {
       await owed;
       await server.kill();
       await expectAll(servers.add(await server.restart()), ['later', ...acknowledged]);
+    });
+
+    test.each([
+      ['no', 'OK'],
+      ['everysec', 'OK'],
+      ['always', 'ERR'],
+    ])('when the journal is switched off while it is full, appendfsync %s: %s', async (appendfsync, answer) => {
+      const start = { ...OPTIONS, options: { ...OPTIONS.options, appendfsync }, command: serverUnderTest() };
+      const server = await servers.start(start);
+      limitFiles(server, 300_000);
+      const { acknowledged, owed, client } = await writeUntilRefused(server);
+      const off = await client.call('CONFIG', 'SET', 'appendonly', 'no');
+      if (answer !== 'OK') {
+        expect((off as ReplyError).message).toContain('the journal cannot be written');
+        expect(await client.call('SET', 'other', '1')).toBeInstanceOf(ReplyError);
+        limitFiles(server, 'unlimited');
+        await waitUntil(
+          'the journal is switched off',
+          async () => (await client.call('CONFIG', 'SET', 'appendonly', 'no')) === 'OK',
+        );
+      } else expect(off).toBe('OK');
+      await owed;
+      expect(await client.call('SET', 'later', '2')).toBe('OK');
+      expect(String(await client.call('INFO', 'persistence'))).toMatch(
+        /aof_enabled:0[\s\S]*aof_last_write_status:ok|aof_last_write_status:ok[\s\S]*aof_enabled:0/,
+      );
+      limitFiles(server, 'unlimited');
+      // and on again: everything is in files from then on
+      expect(await client.call('CONFIG', 'SET', 'appendonly', 'yes')).toBe('OK');
+      await client.must('SET', 'last', '3');
+      await server.kill();
+      await expectAll(servers.add(await server.restart()), ['later', 'last', ...acknowledged]);
     });
 
     test('a crash while it is full', async () => {

@@ -77,6 +77,32 @@ describeSkein('two servers in one folder', () => {
       expect(await client.call('CONFIG', 'SET', 'appendonly', 'no')).toBe('OK');
     }
   });
+
+  test('the journal may move to another folder and back, by clients of any worker', async () => {
+    const first = newFolder();
+    const second = newFolder();
+    const server = await servers.start(options(first, { 'enable-protected-configs': 'yes' }));
+    for (const [round, folder] of [second, first, second, first].entries()) {
+      const client = await server.connect();
+      await client.must('CONFIG', 'SET', 'appendonly', 'no');
+      await client.must('CONFIG', 'SET', 'dir', folder);
+      await client.must('CONFIG', 'SET', 'appendonly', 'yes');
+      await client.must('SET', `k${round}`, '1');
+    }
+    // none of the two is free for another server
+    for (const folder of [first, second]) {
+      const other = servers.add(await ServerProcess.spawn(options(folder)));
+      expect((await other.exit(30_000)).code).toBe(1);
+    }
+    await server.kill();
+    for (const [folder, keys] of [
+      [first, 4],
+      [second, 3],
+    ] as const) {
+      const client = await (await servers.start(options(folder))).connect();
+      expect(await client.must('DBSIZE')).toBe(keys);
+    }
+  });
 });
 
 describe.skipIf(serverUnderTest().kind === 'stock' || !canMount())('a read-only file system', () => {
