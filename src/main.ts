@@ -35,6 +35,8 @@ if (Object.keys(wanted).length > 0 && typeof process.execve === 'function') {
 }
 const { favourInlining } = await import('./env/compiler.ts');
 favourInlining();
+const { findModulesByPath } = await import('./env/source-modules.ts');
+findModulesByPath(import.meta.filename);
 // for systems on which a process cannot start over
 if (env['NODE_DISABLE_COMPILE_CACHE'] === undefined) nodeModule.enableCompileCache();
 const { startServer } = await import('../workers/acceptor.ts');

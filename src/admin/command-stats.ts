@@ -10,6 +10,9 @@
  * Invariant 1: a thread's part has one writer, that thread; everybody reads.
  * Invariant 2: a reset stores the sums as baseline instead of clearing, so it races with no writer.
  */
+/** Rows that the statistics have room for. The acceptor makes the room and does not load the commands: a third of all modules. */
+export const COMMAND_ROOM = 400;
+
 const CALLS = 0;
 const EXACT_CALLS = 1;
 const EXACT_MICROS = 2;

@@ -2,6 +2,7 @@
  * A command's row at run time: the bits and numbers that follow from its spec, and the table that finds a row by the bytes
  * of a command's name without making a string.
  */
+import { COMMAND_ROOM } from '../admin/command-stats.ts';
 import type { Args } from '../resp/args.ts';
 import { type CommandSpec, type DataHandler, FLAG, type FlagName, type KeySpec, type SessionHandler } from './spec.ts';
 
@@ -230,6 +231,7 @@ export class CommandTable {
       if (spec.subcommands !== undefined) row.subcommands = new NameTable(subcommandRows(row, rows));
       return row;
     });
+    if (rows.length > COMMAND_ROOM) throw new Error(`${rows.length} command rows, room for ${COMMAND_ROOM}`);
     this.rows = rows;
     this.names = new NameTable(this.commands);
   }

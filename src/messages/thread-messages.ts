@@ -17,7 +17,7 @@ import type { PubsubMemory } from '../pubsub/pubsub-memory.ts';
 import type { ScriptStoreMemory } from '../scripting/script-store.ts';
 import type { WorldMemory } from '../shard/world.ts';
 
-/** workerData of every worker. */
+/** The first message to every worker. */
 export interface ThreadStart {
   /** Thread number, see src/shard/world.ts. */
   thread: number;

@@ -12,7 +12,7 @@ import { DOORBELL_WORDS } from '../../native-free-shm/doorbell.ts';
 import { LatchWatch } from '../../native-free-shm/latch-watch.ts';
 import { createRingMemory } from '../../native-free-shm/ring.ts';
 import { createClientRecords } from '../admin/client-records.ts';
-import { createCommandStats } from '../admin/command-stats.ts';
+import { COMMAND_ROOM, createCommandStats } from '../admin/command-stats.ts';
 import { createErrorStats } from '../admin/error-stats.ts';
 import { createLatencyEvents } from '../admin/latency-events.ts';
 import { createLatencyHistograms } from '../admin/latency-histograms.ts';
@@ -25,7 +25,6 @@ import { SettingsStore, type SettingValues } from '../admin/settings-store.ts';
 import { enumWord } from '../admin/settings-table.ts';
 import { createSlowLog } from '../admin/slow-log.ts';
 import { REDIS_VERSION, SKEIN_VERSION } from '../admin/version.ts';
-import { COMMANDS } from '../commands/command-table.ts';
 import { systemClock } from '../env/clock.ts';
 import { errnoText } from '../env/files.ts';
 import { random32, randomHex } from '../env/random.ts';
@@ -96,7 +95,8 @@ export class Acceptor {
   private readonly runningScripts: RunningScripts;
   private readonly startedMs = systemClock.wallMs();
 
-  constructor(loaded: LoadedSettings) {
+  /** `workerThreads`: the workers, one or more, which load their modules meanwhile. */
+  constructor(loaded: LoadedSettings, workerThreads: readonly Worker[]) {
     this.loaded = loaded;
     const settingsMemory = SettingsStore.create(
       Object.fromEntries(loaded.values) as unknown as SettingValues,
@@ -106,8 +106,8 @@ export class Acceptor {
     this.log = new Log(process.pid, systemClock.wallMs, this.logSink());
     this.log.setLevel(enumWord('loglevel', this.settings.number('loglevel')));
     this.enterFolder();
+    const workers = workerThreads.length;
     const processors = availableParallelism();
-    const workers = this.settings.number('workers') || processors;
     this.home = new DataHome(this.settings, (level, text) => this.log.line(level, text));
     const wished = this.settings.number('shards');
     const shards = this.step(CANNOT_LOAD, () => this.home.open(wished || processors, wished !== 0));
@@ -126,10 +126,10 @@ export class Acceptor {
       journal: this.journal,
       clients: createClientRecords(workers, Math.min(clients, 1 << 20)),
       counters: new SharedArrayBuffer(Counters.bytes(COUNTER_NAMES, workers + 1)),
-      commandStats: createCommandStats(COMMANDS.rows.length, workers),
+      commandStats: createCommandStats(COMMAND_ROOM, workers),
       errorStats: createErrorStats(workers),
       samples: createServerSamples(),
-      latencyHistograms: createLatencyHistograms(COMMANDS.rows.length, workers),
+      latencyHistograms: createLatencyHistograms(COMMAND_ROOM, workers),
       latencyEvents: createLatencyEvents(),
       slowLog: createSlowLog(),
       pubsub: createPubsubMemory(workers, shards),
@@ -143,7 +143,7 @@ export class Acceptor {
     this.counters = new Counters(this.memories.counters, COUNTER_NAMES, workers + 1);
     this.counted = this.counters.own(workers);
     this.samples = new ServerSamples(this.memories.samples);
-    this.supervisor = new Supervisor({
+    this.supervisor = new Supervisor(workerThreads, {
       onMessage: (message) => this.onMessage(message),
       onDeath: (text) => this.shutdown.die(text),
     });
@@ -330,7 +330,7 @@ export class Acceptor {
     };
     const { world, threads } = this;
     for (let worker = 0; worker < world.workers; worker++) {
-      this.supervisor.startWorker({
+      this.supervisor.give({
         thread: FIRST_WORKER + worker,
         worker,
         threads,

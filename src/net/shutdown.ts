@@ -26,6 +26,7 @@ import { underAllLatchesSoon } from './all-latches.ts';
 import { crashReport } from './crash-report.ts';
 import type { DataHome } from './data-home.ts';
 import { WORKING_NAME } from './snapshots.ts';
+import { stackOf } from './source-places.ts';
 import type { Supervisor } from './supervisor.ts';
 
 const JOURNAL_STOP_MS = 60_000;
@@ -73,8 +74,8 @@ export class Shutdown {
     // as in Redis: a server outlives the terminal that it was started from
     process.on('SIGHUP', () => {});
     process.on('SIGABRT', this.onAbort);
-    process.on('uncaughtException', (error) => this.die(error.stack ?? error.message));
-    process.on('unhandledRejection', (error) => this.die(error instanceof Error ? (error.stack ?? '') : String(error)));
+    process.on('uncaughtException', (error) => this.die(stackOf(error)));
+    process.on('unhandledRejection', (error) => this.die(stackOf(error)));
   }
 
   /** The data is loaded. */
@@ -250,7 +251,7 @@ export class Shutdown {
 
   /** Somebody aborts the process from outside, perhaps for a core dump: it says so, saves what it can, and gives them that. */
   private readonly onAbort = (): void => {
-    this.report(new Error('Skein crashed by signal: SIGABRT').stack ?? '');
+    this.report(stackOf(new Error('Skein crashed by signal: SIGABRT')));
     this.parts.home.writeOut(this.parts.journal);
     process.off('SIGABRT', this.onAbort);
     process.kill(process.pid, 'SIGABRT');

@@ -1,10 +1,11 @@
 /**
- * The other threads of the process as the acceptor sees them: starts them, talks to them, and ends the process loudly when
- * one of them dies.
+ * The other threads of the process as the acceptor sees them: starts workers, talks to them, and ends the process loudly when any
+ * thread dies.
  */
 import { Worker } from 'node:worker_threads';
 import type { FromWorker, ThreadStart, ToWorker } from '../messages/thread-messages.ts';
 import { moduleUrl } from './module-url.ts';
+import { stackOf } from './source-places.ts';
 
 type Kind = FromWorker['kind'];
 type Of<K extends Kind> = Extract<FromWorker, { kind: K }>;
@@ -21,25 +22,30 @@ interface Wish {
   fulfil: (message: FromWorker) => void;
 }
 
+/** Starts the workers' threads: they load their modules while the acceptor loads its own, and serve when it gives them their memory. */
+export function startWorkerThreads(workers: number): Worker[] {
+  const file = moduleUrl('../../workers/shard', import.meta.url, import.meta.filename);
+  return Array.from({ length: workers }, (_, worker) => new Worker(file, { name: `skein-worker-${worker}` }));
+}
+
 export class Supervisor {
-  readonly workers: Worker[] = [];
+  readonly workers: readonly Worker[];
   private readonly parts: SupervisorParts;
   private readonly wishes = new Set<Wish>();
   private journalMayEnd = false;
 
-  constructor(parts: SupervisorParts) {
+  constructor(workers: readonly Worker[], parts: SupervisorParts) {
+    this.workers = workers;
     this.parts = parts;
+    for (const [i, worker] of workers.entries()) {
+      worker.on('message', (message: FromWorker) => this.dispatch(message, i));
+      this.watch(worker, `worker ${i}`, () => false);
+    }
   }
 
-  /** Starts a worker thread; it is ready when it says so. */
-  startWorker(start: ThreadStart): void {
-    const worker = new Worker(moduleUrl('../../workers/shard', import.meta.url, import.meta.filename), {
-      workerData: start,
-      name: `skein-worker-${start.worker}`,
-    });
-    this.workers.push(worker);
-    worker.on('message', (message: FromWorker) => this.dispatch(message, start.worker));
-    this.watch(worker, `worker ${start.worker}`, () => false);
+  /** A worker begins with what it is given here; it is ready when it says so. */
+  give(start: ThreadStart): void {
+    this.workers[start.worker].postMessage(start);
   }
 
   /** A thread of the journal; these end by themselves, with code 0, once they were told to. */
@@ -49,10 +55,7 @@ export class Supervisor {
 
   /** Reports the death of any thread, at any time: workers serve until the process is gone. */
   private watch(worker: Worker, name: string, mayEnd: () => boolean): void {
-    worker.on('error', (error: unknown) => {
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.parts.onDeath(`${name} failed: ${text}`);
-    });
+    worker.on('error', (error: unknown) => this.parts.onDeath(`${name} failed: ${stackOf(error)}`));
     worker.on('exit', (code) => {
       if (code !== 0 || !mayEnd()) this.parts.onDeath(`${name} ended with code ${code}`);
     });

@@ -17,6 +17,7 @@ import { realDirectory, rewriteConfigFile } from './config-file.ts';
 import { crashReport } from './crash-report.ts';
 import { logSink } from './log-sink.ts';
 import { applySettings } from './settings-effects.ts';
+import { stackOf } from './source-places.ts';
 
 export class WorkerControl implements Control {
   readonly journal: JournalControl;
@@ -129,7 +130,7 @@ export class WorkerControl implements Control {
     const error = new Error(`DEBUG ${kind.toUpperCase()}`);
     if (kind !== 'segfault') this.die(error);
     // the end that was asked for: by that signal, as whoever supervises the process sees it
-    this.report(new Error(`crashed by signal: SIGSEGV, for ${error.message}`).stack ?? '');
+    this.report(stackOf(new Error(`crashed by signal: SIGSEGV, for ${error.message}`)));
     process.kill(process.pid, 'SIGSEGV');
   }
 
@@ -141,7 +142,7 @@ export class WorkerControl implements Control {
 
   /** Ends the process loudly: this thread cannot go on, and half a server must not (R5). */
   die(error: unknown): never {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const text = stackOf(error);
     this.report(text);
     process.stderr.write(`worker ${this.start.worker} failed and ends the process: ${text}\n`);
     process.exit(1);

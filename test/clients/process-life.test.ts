@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ReplyError } from '../server/reply-reader.ts';
 import { ConnectionLost, frame, RespClient } from '../server/resp-client.ts';
-import { SKEIN, SKEIN_FROM_SOURCE, serverUnderTest } from '../server/server-command.ts';
+import { type ServerCommand, SKEIN, SKEIN_FROM_SOURCE, serverUnderTest } from '../server/server-command.ts';
 import { type Options, ServerGroup, ServerProcess } from '../server/server-process.ts';
 import { waitForClock, waitUntil } from '../server/wait-until.ts';
 import { SHAPES, startShape } from './client-shapes.ts';
@@ -157,17 +157,27 @@ describe.skipIf(stock)('thrift', () => {
     expect(percent).toBeLessThan(2); // aim: 1
   });
 
-  test('it starts quickly', async () => {
-    const times: number[] = [];
+  const ways: [string, ServerCommand, number][] =
+    command === SKEIN
+      ? [
+          ['from its sources', SKEIN_FROM_SOURCE, 1600],
+          ['as a package', SKEIN, 1200],
+        ]
+      : [['', command, 1600]];
+  test.each(ways)('it starts quickly %s', async (_, usual, mostCpuMs) => {
+    const ready: number[] = [];
+    const used: number[] = [];
     for (let i = 0; i < 3; i++) {
       // as a user starts it
-      const asUsual = command === SKEIN ? SKEIN_FROM_SOURCE : command;
-      const server = await startShape(servers, SHAPES[0], { command: asUsual, startsOver: true });
-      times.push(server.readyMs);
+      const server = await startShape(servers, SHAPES[0], { command: usual, startsOver: true });
+      used.push(cpuMs(server.pid));
+      ready.push(server.readyMs);
       await server.stop();
     }
-    const best = Math.min(...times);
-    console.log(`Ready to accept after ${best.toFixed(0)} ms (best of ${times.length})`);
-    expect(best).toBeLessThan(3000); // aim: 600
+    console.log(
+      `Ready after ${Math.min(...ready).toFixed(0)} ms, ${Math.min(...used).toFixed(0)} ms of CPU (best of 3)`,
+    );
+    // the aim is 600 ms until it is ready, and there are two cores; other programs take time, but little of its CPU
+    expect(Math.min(...used)).toBeLessThan(mostCpuMs);
   });
 });

@@ -22,12 +22,6 @@ function replaced(source: string, { file, text, replacement }: Plant): string {
 }
 
 registerHooks({
-  // the server's own modules name each other by their paths: to look for each of them would be a part of every start
-  resolve(specifier, context, nextResolve) {
-    if (!specifier.startsWith('.') || !specifier.endsWith('.ts') || context.parentURL === undefined)
-      return nextResolve(specifier, context);
-    return { url: new URL(specifier, context.parentURL).href, format: 'module-typescript', shortCircuit: true };
-  },
   load(url, context, nextLoad) {
     const here = plants.filter(({ file }) => url.startsWith('file:') && url.endsWith(`/${file}`));
     const loaded = nextLoad(url, context);

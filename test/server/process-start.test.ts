@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { describeSkein, lastIncrement } from '../crash/data-files.ts';
+import { planted } from '../faults/planted-server.ts';
 import { serverUnderTest } from './server-command.ts';
 import { ServerGroup, ServerProcess, type StartOptions } from './server-process.ts';
 
@@ -38,6 +39,17 @@ describeSkein('a start that is refused', () => {
       const lines = await refusal({ folder, options: { ...AOF.options, ...options } });
       expect(lines).toEqual([expect.stringMatching(line)]);
     }
+  });
+
+  test('a worker that cannot load its modules', async () => {
+    const plant = {
+      file: 'src/net/worker-thread.ts',
+      text: 'const TICK_MS = 100;',
+      replacement: "const TICK_MS = 100; throw new Error('planted');",
+    };
+    const server = servers.add(await ServerProcess.spawn({ ...AOF, ...planted([plant]) }));
+    expect(await server.exit()).toEqual({ code: 1, signal: null });
+    expect(server.log()).toContain('Error: planted');
   });
 
   test('another number of shards than the data has', async () => {

@@ -1,15 +1,14 @@
 /**
- * The server in a dozen files instead of hundreds. Each thread of a server loads most of its modules, one by one, and that is most of
- * what a start costs; tests start hundreds of servers. Made once per run from the sources as they are, and started by whatever tests
- * do not plant faults (those name texts of the sources) or are told another server (server-command.ts).
+ * The server as the package has it (build.ts), for tests start hundreds of servers. Made once per run from the sources as they are, and
+ * started by whatever tests do not plant faults (those name texts of the sources) or are told another server (server-command.ts).
  *
  * `node test/server/server-bundle.ts` makes it and prints the path of its entry.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { rolldown } from 'rolldown';
+import { type BuiltFile, bundle, writeBundle } from '../../build.ts';
 import { planted } from '../faults/planted-server.ts';
 import { SKEIN_FROM_SOURCE } from './server-command.ts';
 import { ServerProcess } from './server-process.ts';
@@ -18,21 +17,10 @@ const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 /** Below node_modules, so that packages are found from there. One folder per content: runs at the same time may differ. */
 const HOME = join(PROJECT, 'node_modules/.cache/skein-bundles');
 const KEPT_MS = 24 * 3600 * 1000;
-const ENTRIES = ['src/main', 'workers/shard', 'workers/journal', 'workers/background', 'workers/check'];
 
 /** The entry's path. */
 export async function bundleServer(): Promise<string> {
-  const build = await rolldown({
-    input: Object.fromEntries(ENTRIES.map((entry) => [entry, join(PROJECT, `${entry}.ts`)])),
-    platform: 'node',
-    external: [/^node:/, 'lua-redis-wasm', 'piscina'],
-  });
-  // modules name the threads' entries from where they lie themselves
-  const chunkFileNames = 'src/net/[name]-[hash].js';
-  const { output } = await build.generate({ format: 'esm', entryFileNames: '[name].js', chunkFileNames });
-  await build.close();
-  const files = output.flatMap((part) => (part.type === 'chunk' ? [[part.fileName, part.code]] : []));
-  files.push(['package.json', '{ "type": "module" }\n']);
+  const files = [...(await bundle()), { name: 'package.json', text: '{ "type": "module" }\n' }];
   const folder = join(HOME, createHash('sha256').update(JSON.stringify(files)).digest('hex').slice(0, 16));
   if (!existsSync(folder)) place(folder, files);
   dropOld(folder);
@@ -40,13 +28,9 @@ export async function bundleServer(): Promise<string> {
 }
 
 /** As a whole, or somebody else has been faster. */
-function place(folder: string, files: readonly string[][]): void {
+function place(folder: string, files: readonly BuiltFile[]): void {
   const making = `${folder}.${process.pid}`;
-  for (const [name, text] of files) {
-    const path = join(making, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
-  }
+  writeBundle(making, files);
   try {
     renameSync(making, folder);
   } catch (error) {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { COMMAND_ROOM } from '../../../src/admin/command-stats.ts';
 import { keyPositions } from '../../../src/commands/command-keys.ts';
 import { CommandRow, CommandTable, NameTable } from '../../../src/commands/command-row.ts';
 import { COMMANDS } from '../../../src/commands/command-table.ts';
@@ -37,6 +38,12 @@ function argsOf(...words: string[]): Args {
 }
 
 describe('the command table', () => {
+  it('has no more rows than the statistics have room for', () => {
+    const specs = (rows: number) => Array.from({ length: rows }, (_, i) => spec(`c${i}`));
+    expect(new CommandTable(specs(COMMAND_ROOM)).rows.length).toBe(COMMAND_ROOM);
+    expect(() => new CommandTable(specs(COMMAND_ROOM + 1))).toThrow('room for');
+  });
+
   it('finds every command and subcommand in any case', () => {
     const swapCase = (text: string) =>
       text.replace(/[a-z]/g, (letter, at: number) => (at % 2 === 0 ? letter.toUpperCase() : letter));
