@@ -3,9 +3,10 @@ import type { Session } from '../dispatch/session.ts';
 import type { Args } from '../resp/args.ts';
 import { parseInteger } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { wrongFormError } from './errors.ts';
 
 export function clientPause(session: Session, args: Args, reply: ReplyWriter): void {
-  if (args.count > 4) return reply.error("ERR wrong number of arguments for 'client|pause' command");
+  if (args.count > 4) return reply.error(wrongFormError(args, 'CLIENT'));
   const all = args.count === 3 || args.equalsIgnoreCase(3, 'all');
   if (!all && !args.equalsIgnoreCase(3, 'write')) return reply.error('ERR CLIENT PAUSE mode must be WRITE or ALL');
   const timeoutMs = parseInteger(args.buf, args.starts[2], args.ends[2]);

@@ -13,7 +13,7 @@ const PREFIX_NEEDS_BCAST = 'ERR PREFIX option requires BCAST mode to be enabled'
 const SWITCH_MODE =
   "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.";
 const NOT_WITH_BCAST = 'ERR OPTIN and OPTOUT are not compatible with BCAST';
-const NOT_BOTH = "ERR You can't use both OPTIN mode and OPTOUT mode";
+const NOT_BOTH = "ERR You can't specify both OPTIN mode and OPTOUT mode";
 const SWITCH_OPT =
   "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.";
 const NOT_TRACKING =
@@ -27,7 +27,7 @@ function readRedirect(session: Session, args: Args, i: number, options: Tracking
   }
   const id = parseInteger(args.buf, args.starts[i], args.ends[i]);
   if (Number.isNaN(id)) {
-    reply.error('ERR Invalid client ID');
+    reply.error(ERR.NOT_INTEGER);
     return false;
   }
   // 0 stands for the client itself, as if the option were not there
@@ -125,7 +125,7 @@ export function clearTracking(session: Session): void {
 
 export function clientCaching(session: Session, args: Args, reply: ReplyWriter): void {
   const { tracking } = session;
-  if (tracking === null || (!tracking.optIn && !tracking.optOut)) return reply.error(NOT_TRACKING);
+  if (tracking === null) return reply.error(NOT_TRACKING);
   if (args.equalsIgnoreCase(2, 'yes')) {
     if (!tracking.optIn)
       return reply.error('ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.');

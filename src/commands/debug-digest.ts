@@ -19,6 +19,7 @@ import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { Args } from '../resp/args.ts';
 import { formatG17 } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { wrongFormError } from './errors.ts';
 import { forEachEntry } from './keys-scan.ts';
 import { MAX_ID, ZERO_ID } from './stream-arguments.ts';
 
@@ -141,7 +142,7 @@ function addStream(digest: Buffer, ks: Keyspace, h: number): void {
 
 /** DEBUG DIGEST: all databases of the shards that the unit holds. */
 export function debugDigest(unit: Unit, args: Args, reply: ReplyWriter): void {
-  if (args.count !== 2) return reply.error(wrongDebugForm(args));
+  if (args.count !== 2) return reply.error(wrongFormError(args, 'DEBUG'));
   const total = Buffer.alloc(DIGEST_BYTES);
   const databases = unit.spaceOf(unit.held[0]).databases;
   for (let db = 0; db < databases; db++) {
@@ -170,13 +171,4 @@ export function debugDigestValue(unit: Unit, args: Args, reply: ReplyWriter): vo
     if (h !== 0) addValue(digest, ks, h);
     reply.simple(digest.toString('hex'));
   }
-}
-
-/** The reply to a DEBUG whose subcommand is unknown or has other arguments. */
-export function wrongDebugForm(args: Args): string {
-  const name = args
-    .text(1)
-    .slice(0, 128)
-    .replace(/[\r\n]/g, ' ');
-  return `ERR unknown subcommand or wrong number of arguments for '${name}'. Try DEBUG HELP.`;
 }

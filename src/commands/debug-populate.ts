@@ -5,8 +5,7 @@ import { slotMap, slotOf } from '../keyspace/slot.ts';
 import type { Args } from '../resp/args.ts';
 import { parseInteger } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { wrongDebugForm } from './debug-digest.ts';
-import { ERR } from './errors.ts';
+import { ERR, wrongFormError } from './errors.ts';
 
 /** What a key takes in memory and in the journal besides its own bytes and those of its value, generously. */
 const EXTRA_BYTES = 1024;
@@ -14,7 +13,7 @@ const MAX_SIZE_BYTES = 1 << 29;
 
 /** DEBUG POPULATE count [prefix] [size]: `prefix:n` = `value:n`, with zeros up to `size`; keys that are there stay. */
 export function debugPopulate(unit: Unit, args: Args, reply: ReplyWriter): void {
-  if (args.count < 3 || args.count > 5) return reply.error(wrongDebugForm(args));
+  if (args.count < 3 || args.count > 5) return reply.error(wrongFormError(args, 'DEBUG'));
   const count = parseInteger(args.buf, args.starts[2], args.ends[2]);
   const size = args.count > 4 ? parseInteger(args.buf, args.starts[4], args.ends[4]) : 0;
   if (!(count >= 0) || !(size >= 0) || size > MAX_SIZE_BYTES) return reply.error(ERR.NOT_INTEGER);

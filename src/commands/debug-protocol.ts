@@ -2,7 +2,7 @@
 import type { Session } from '../dispatch/session.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { wrongDebugForm } from './debug-digest.ts';
+import { wrongFormError } from './errors.ts';
 
 const THREE = [0, 1, 2];
 
@@ -50,7 +50,7 @@ const SAMPLES: Readonly<Record<string, (reply: ReplyWriter) => void>> = {
 };
 
 export function debugProtocol(_session: Session, args: Args, reply: ReplyWriter): void {
-  if (args.count !== 3) return reply.error(wrongDebugForm(args));
+  if (args.count !== 3) return reply.error(wrongFormError(args, 'DEBUG'));
   const name = args.text(2).toLowerCase();
   if (Object.hasOwn(SAMPLES, name)) SAMPLES[name](reply);
   else {

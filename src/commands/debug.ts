@@ -5,32 +5,31 @@ import { globMatch } from '../keyspace/glob.ts';
 import type { Args } from '../resp/args.ts';
 import { parseFloatStrict, parseInteger } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { wrongDebugForm } from './debug-digest.ts';
-import { ERR } from './errors.ts';
+import { ERR, wrongFormError } from './errors.ts';
 import { replyHelp } from './help-reply.ts';
 import { encodingName } from './object.ts';
 
 /** DEBUG with a subcommand that is none. */
 export function debug(_session: Session, args: Args, reply: ReplyWriter): void {
-  reply.error(wrongDebugForm(args));
+  reply.error(wrongFormError(args, 'DEBUG'));
 }
 
 /** Blocks this thread with all its clients; other threads go on. */
 export function debugSleep(session: Session, args: Args, reply: ReplyWriter): void {
-  if (args.count !== 3) return reply.error(wrongDebugForm(args));
+  if (args.count !== 3) return reply.error(wrongFormError(args, 'DEBUG'));
   const seconds = parseFloatStrict(args.buf, args.starts[2], args.ends[2]);
   if (seconds > 0) session.server.control.sleepSync(seconds * 1000);
   reply.ok();
 }
 
 export function debugSetActiveExpire(session: Session, args: Args, reply: ReplyWriter): void {
-  if (args.count !== 3) return reply.error(wrongDebugForm(args));
+  if (args.count !== 3) return reply.error(wrongFormError(args, 'DEBUG'));
   session.server.control.setActiveExpire(flagOf(args));
   reply.ok();
 }
 
 export function debugSkipChecksums(session: Session, args: Args, reply: ReplyWriter): void {
-  if (args.count !== 3) return reply.error(wrongDebugForm(args));
+  if (args.count !== 3) return reply.error(wrongFormError(args, 'DEBUG'));
   session.server.control.skipChecksums(flagOf(args));
   reply.ok();
 }
@@ -42,7 +41,7 @@ function flagOf(args: Args): boolean {
 
 /** SET-DISABLE-DENY-SCRIPTS: whether scripts may run what they may not. */
 export function debugDenyScripts(session: Session, args: Args, reply: ReplyWriter): void {
-  if (args.count !== 3) return reply.error(wrongDebugForm(args));
+  if (args.count !== 3) return reply.error(wrongFormError(args, 'DEBUG'));
   session.server.scripting.store.setFree(args.text(2) !== '0');
   reply.ok();
 }
@@ -60,26 +59,26 @@ export function debugLoadAof(session: Session, _args: Args, _reply: ReplyWriter)
 }
 
 export function debugLog(session: Session, args: Args, reply: ReplyWriter): void {
-  if (args.count !== 3) return reply.error(wrongDebugForm(args));
+  if (args.count !== 3) return reply.error(wrongFormError(args, 'DEBUG'));
   session.server.control.log(`DEBUG LOG: ${args.text(2)}`);
   reply.ok();
 }
 
 export function debugError(_session: Session, args: Args, reply: ReplyWriter): void {
-  if (args.count !== 3) return reply.error(wrongDebugForm(args));
+  if (args.count !== 3) return reply.error(wrongFormError(args, 'DEBUG'));
   reply.error(args.text(2));
 }
 
 /** Matches as KEYS would; for patterns that are meant to be slow. */
 export function debugStringmatch(_session: Session, args: Args, reply: ReplyWriter): void {
-  if (args.count !== 4) return reply.error(wrongDebugForm(args));
+  if (args.count !== 4) return reply.error(wrongFormError(args, 'DEBUG'));
   const { buf, starts, ends } = args;
   reply.integer(globMatch(buf, starts[2], ends[2], buf, starts[3], ends[3], false) ? 1 : 0);
 }
 
 /** Switches of parts that Skein has no counterpart of: there is nothing that they could change. */
 export function debugNothing(_session: Session, args: Args, reply: ReplyWriter): void {
-  if (args.count !== 3) reply.error(wrongDebugForm(args));
+  if (args.count !== 3) reply.error(wrongFormError(args, 'DEBUG'));
   else reply.ok();
 }
 

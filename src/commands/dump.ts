@@ -30,6 +30,8 @@ class RestoreOptions {
   absolute = false;
   /** Seconds since the last use, -1 = not given. */
   idleSeconds = -1;
+  /** How often it was used, as LFU counts; -1 = not given. Nothing keeps it. */
+  private frequency = -1;
 
   /** False after an error reply. */
   read(args: Args, reply: ReplyWriter): boolean {
@@ -39,16 +41,17 @@ class RestoreOptions {
         this.replace = true;
       } else if (args.equalsIgnoreCase(i, 'absttl')) {
         this.absolute = true;
-      } else if (args.equalsIgnoreCase(i, 'idletime') && more > 0) {
+      } else if (args.equalsIgnoreCase(i, 'idletime') && more > 0 && this.frequency < 0) {
         const idle = numberOf(args, ++i);
         if (idle === null) return refuse(reply, ERR.NOT_INTEGER);
         if (idle < 0) return refuse(reply, 'ERR Invalid IDLETIME value, must be >= 0');
         this.idleSeconds = idle;
-      } else if (args.equalsIgnoreCase(i, 'freq') && more > 0) {
+      } else if (args.equalsIgnoreCase(i, 'freq') && more > 0 && this.idleSeconds < 0) {
         const frequency = numberOf(args, ++i);
         if (frequency === null) return refuse(reply, ERR.NOT_INTEGER);
         if (frequency < 0 || frequency > MAX_FREQUENCY)
           return refuse(reply, 'ERR Invalid FREQ value, must be >= 0 and <= 255');
+        this.frequency = frequency;
       } else {
         return refuse(reply, ERR.SYNTAX);
       }

@@ -1,4 +1,6 @@
 /** Error replies that several families share; texts as Redis 7.2 sends them, code first. */
+import type { Args } from '../resp/args.ts';
+
 export const ERR = {
   WRONGTYPE: 'WRONGTYPE Operation against a key holding the wrong kind of value',
   SYNTAX: 'ERR syntax error',
@@ -17,4 +19,13 @@ export const ERR = {
 /** `expires` outside the representable range or not positive, for the command named in lower case. */
 export function invalidExpireTime(commandName: string): string {
   return `ERR invalid expire time in '${commandName}' command`;
+}
+
+/** For a subcommand with arguments that its row's arity lets through and Redis's handler does not. */
+export function wrongFormError(args: Args, container: string): string {
+  const name = args
+    .text(1)
+    .slice(0, 128)
+    .replace(/[\r\n]/g, ' ');
+  return `ERR unknown subcommand or wrong number of arguments for '${name}'. Try ${container} HELP.`;
 }

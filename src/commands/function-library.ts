@@ -13,16 +13,13 @@ import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { libraryName } from '../scripting/script-header.ts';
 import { RUNS } from '../scripting/script-store.ts';
+import { wrongFormError } from './errors.ts';
 import { replyHelp } from './help-reply.ts';
 import { killRunning } from './script-cache.ts';
 
 const OPCODE_FUNCTION = 245;
 const BAD_PAYLOAD = 'ERR DUMP payload version or checksum are wrong';
 const OUT_OF_ROOM = 'OOM there is no room for another library';
-
-function wrongCount(name: string): string {
-  return `ERR unknown subcommand or wrong number of arguments for '${name}'. Try FUNCTION HELP.`;
-}
 
 /** The same record for every shard. */
 function journal(unit: Unit, words: readonly (string | Buffer)[]): void {
@@ -74,7 +71,7 @@ export function functionDelete(unit: Unit, args: Args, reply: ReplyWriter): void
 }
 
 export function functionFlush(unit: Unit, args: Args, reply: ReplyWriter): void {
-  if (args.count > 3) return reply.error(wrongCount('flush'));
+  if (args.count > 3) return reply.error(wrongFormError(args, 'FUNCTION'));
   const isMode = args.count === 3 && (args.equalsIgnoreCase(2, 'sync') || args.equalsIgnoreCase(2, 'async'));
   if (args.count !== 2 && !isMode) return reply.error('ERR FUNCTION FLUSH only supports SYNC|ASYNC option');
   if (!isRepeated(unit)) {
@@ -100,7 +97,7 @@ type Policy = 'append' | 'flush' | 'replace';
 
 export function functionRestore(unit: Unit, args: Args, reply: ReplyWriter): void {
   let policy: Policy = 'append';
-  if (args.count > 4) return reply.error(wrongCount('restore'));
+  if (args.count > 4) return reply.error(wrongFormError(args, 'FUNCTION'));
   if (args.count === 4) {
     const chosen = (['append', 'flush', 'replace'] as const).find((word) => args.equalsIgnoreCase(3, word));
     if (chosen === undefined)

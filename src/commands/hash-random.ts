@@ -2,17 +2,11 @@
 import type { Hashes } from '../datatypes/hash-value.ts';
 import type { Unit } from '../dispatch/unit.ts';
 import type { Args } from '../resp/args.ts';
-import { parseInt64, parseInteger } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { ERR } from './errors.ts';
 import { readHash, replyValueAt } from './hash-access.ts';
-import { drawRepeatedly } from './repeated-draws.ts';
+import { drawnCount, drawRepeatedly } from './repeated-draws.ts';
 
 const LIST = 0;
-/** Redis doubles the count where values are wanted. */
-const MAX_PAIRS = 2 ** 62;
-const MIN_INT64 = -(2n ** 63n);
-const COUNT_RANGE = 'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807';
 const RANDOM_STEPS = 2 ** 32;
 /** Wanted fewer than one of so many, distinct fields are drawn one by one. */
 const SPARSE = 3;
@@ -22,15 +16,9 @@ const places: number[] = [];
 
 export function hrandfield(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (args.count === 2) return replyOne(unit, reply);
-  const exact = parseInteger(args.buf, args.starts[2], args.ends[2]);
-  const big = Number.isNaN(exact) ? parseInt64(args.buf, args.starts[2], args.ends[2]) : null;
-  if (Number.isNaN(exact) && big === null) return reply.error(ERR.NOT_INTEGER);
-  const count = big === null ? exact : Number(big);
-  if (big === MIN_INT64) return reply.error(COUNT_RANGE);
+  const count = drawnCount(args, 'withvalues', reply);
   const withValues = args.count === 4;
-  if (args.count > 4 || (withValues && !args.equalsIgnoreCase(3, 'withvalues'))) return reply.error(ERR.SYNTAX);
-  if (withValues && Math.abs(count) > MAX_PAIRS) return reply.error(ERR.OUT_OF_RANGE);
-  if (!readHash(unit, reply)) return;
+  if (Number.isNaN(count) || !readHash(unit, reply)) return;
   if (unit.entry === 0 || count === 0) return reply.emptyArray();
   const { hashes } = unit.ks.values;
   const live = hashes.liveFields();

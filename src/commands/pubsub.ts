@@ -3,6 +3,7 @@ import type { Session } from '../dispatch/session.ts';
 import { TOPIC } from '../pubsub/subscription-registry.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { wrongFormError } from './errors.ts';
 import { replyHelp } from './help-reply.ts';
 
 const NAME_TOO_LONG = 'ERR the name of a channel is too long';
@@ -115,17 +116,13 @@ function replyCounts(session: Session, args: Args, reply: ReplyWriter, topic: nu
 }
 
 export function pubsubChannels(session: Session, args: Args, reply: ReplyWriter): void {
-  if (args.count > 3) return reply.error(wrongSubcommand(args));
+  if (args.count > 3) return reply.error(wrongFormError(args, 'PUBSUB'));
   replyNames(session, args, reply, TOPIC.channel);
 }
 
 export function pubsubShardchannels(session: Session, args: Args, reply: ReplyWriter): void {
-  if (args.count > 3) return reply.error(wrongSubcommand(args));
+  if (args.count > 3) return reply.error(wrongFormError(args, 'PUBSUB'));
   replyNames(session, args, reply, TOPIC.shardChannel);
-}
-
-function wrongSubcommand(args: Args): string {
-  return `ERR unknown subcommand or wrong number of arguments for '${args.text(1)}'. Try PUBSUB HELP.`;
 }
 
 export function pubsubNumsub(session: Session, args: Args, reply: ReplyWriter): void {

@@ -6,8 +6,7 @@ import { GENERIC_EVENT, SET_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { ERR } from './errors.ts';
-import { longArgument } from './integer-arguments.ts';
-import { drawRepeatedly } from './repeated-draws.ts';
+import { drawnCount, drawRepeatedly } from './repeated-draws.ts';
 import { replyMembers } from './set-read.ts';
 import { settleRemoval } from './set-store.ts';
 import { atLeastArgument } from './sorted-set-arguments.ts';
@@ -17,8 +16,6 @@ import { typedRead, typedWrite } from './typed-entry.ts';
 const MEMBERS_PER_RECORD = 1024;
 /** Where at most one of so many members is wanted they are picked one by one, else all are gone through. */
 const FEW_OF = 3;
-const MAX_COUNT = 2 ** 63;
-const COUNT_RANGE = 'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807';
 
 const cursor = new SetCursor();
 
@@ -77,10 +74,8 @@ function popSome(unit: Unit, args: Args, entry: number, count: number, reply: Re
 export function srandmember(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (args.count > 3) return reply.error(ERR.SYNTAX);
   const isCounted = args.count === 3;
-  const count = isCounted ? longArgument(args, 2, reply) : 1;
-  if (Number.isNaN(count)) return;
-  if (count <= -MAX_COUNT) return reply.error(COUNT_RANGE);
-  if (!typedRead(unit, 1, TYPE_SET, reply)) return;
+  const count = isCounted ? drawnCount(args, '', reply) : 1;
+  if (Number.isNaN(count) || !typedRead(unit, 1, TYPE_SET, reply)) return;
   const { ks, entry } = unit;
   if (entry === 0 || count === 0) {
     if (isCounted) reply.emptyArray();

@@ -4,13 +4,14 @@ import type { Session } from '../dispatch/session.ts';
 import type { Args } from '../resp/args.ts';
 import { parseInteger } from '../resp/numbers.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { wrongFormError } from './errors.ts';
 import { replyHelp } from './help-reply.ts';
 
 const DEFAULT_COUNT = 10;
 const BAD_COUNT = 'ERR count should be greater than or equal to -1';
 
 export function slowlogGet(session: Session, args: Args, reply: ReplyWriter): void {
-  if (args.count > 3) return reply.error("ERR wrong number of arguments for 'slowlog|get' command");
+  if (args.count > 3) return reply.error(wrongFormError(args, 'SLOWLOG'));
   let count = DEFAULT_COUNT;
   if (args.count === 3) {
     count = parseInteger(args.buf, args.starts[2], args.ends[2]);

@@ -4,24 +4,14 @@ import type { Unit } from '../dispatch/unit.ts';
 import { TYPE_SORTED_SET } from '../keyspace/entry.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { ERR } from './errors.ts';
-import { longArgument } from './integer-arguments.ts';
-import { drawRepeatedly } from './repeated-draws.ts';
+import { drawnCount, drawRepeatedly } from './repeated-draws.ts';
 import { typedRead } from './typed-entry.ts';
-
-/** Redis refuses counts whose double is no 64-bit integer. */
-const MAX_PAIRS = 2 ** 62;
-const MAX_COUNT = 2 ** 63;
 
 export function zrandmember(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (args.count === 2) return replyOne(unit, reply);
-  const count = longArgument(args, 2, reply);
-  if (Number.isNaN(count)) return;
-  if (count <= -MAX_COUNT) return reply.error(ERR.OUT_OF_RANGE);
+  const count = drawnCount(args, 'withscores', reply);
   const withScores = args.count === 4;
-  if (args.count > 4 || (withScores && !args.equalsIgnoreCase(3, 'withscores'))) return reply.error(ERR.SYNTAX);
-  if (withScores && Math.abs(count) > MAX_PAIRS) return reply.error(ERR.OUT_OF_RANGE);
-  if (!typedRead(unit, 1, TYPE_SORTED_SET, reply)) return;
+  if (Number.isNaN(count) || !typedRead(unit, 1, TYPE_SORTED_SET, reply)) return;
   const { ks, entry } = unit;
   if (entry === 0 || count === 0) return reply.emptyArray();
   const sets = ks.values.sortedSets;

@@ -8,7 +8,7 @@ import { TYPE_STREAM } from '../keyspace/entry.ts';
 import { STREAM_EVENT } from '../keyspace/key-events.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { ERR } from './errors.ts';
+import { ERR, wrongFormError } from './errors.ts';
 import { replyHelp } from './help-reply.ts';
 import { putStream } from './stream-add.ts';
 import { exactArgument, INVALID_ID, idArgument, isCharacterArgument } from './stream-arguments.ts';
@@ -43,16 +43,11 @@ function parseOptions(args: Args, isCreate: boolean, reply: ReplyWriter): boolea
       }
       entriesRead = count;
     } else {
-      refuseForm(args, reply);
+      reply.error(wrongFormError(args, 'XGROUP'));
       return false;
     }
   }
   return true;
-}
-
-function refuseForm(args: Args, reply: ReplyWriter): void {
-  const name = args.text(1).slice(0, 128);
-  reply.error(`ERR unknown subcommand or wrong number of arguments for '${name}'. Try XGROUP HELP.`);
 }
 
 /** Looks key and group up; false after an error reply: no such key, or no such group where one is needed. */
@@ -70,7 +65,7 @@ function open(unit: Unit, args: Args, reply: ReplyWriter, needsGroup: boolean): 
 export function xgroupCreate(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (!parseOptions(args, true, reply)) return;
   if (makesStream ? !access.open(unit, args, KEY, GROUP, true, reply) : !open(unit, args, reply, false)) return;
-  if (args.count > 8) return refuseForm(args, reply);
+  if (args.count > 8) return reply.error(wrongFormError(args, 'XGROUP'));
   const { streams } = access;
   if (!isCharacterArgument(args, 4, '$')) {
     if (!idArgument(args, 4, id, reply)) return;
@@ -97,7 +92,7 @@ export function xgroupCreate(unit: Unit, args: Args, reply: ReplyWriter): void {
 
 export function xgroupSetid(unit: Unit, args: Args, reply: ReplyWriter): void {
   if (!parseOptions(args, false, reply) || !open(unit, args, reply, true)) return;
-  if (args.count > 7) return refuseForm(args, reply);
+  if (args.count > 7) return reply.error(wrongFormError(args, 'XGROUP'));
   const { streams, group, root } = access;
   if (isCharacterArgument(args, 4, '$')) streams.loadId(root, STREAM_LAST_ID, id);
   else if (isCharacterArgument(args, 4, '-')) id.setZero();

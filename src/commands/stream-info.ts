@@ -8,7 +8,7 @@ import type { Unit } from '../dispatch/unit.ts';
 import { TYPE_STREAM } from '../keyspace/entry.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
-import { ERR } from './errors.ts';
+import { ERR, wrongFormError } from './errors.ts';
 import { replyHelp } from './help-reply.ts';
 import { longArgument } from './integer-arguments.ts';
 import { MAX_ID, replyEntry, replyId, streamsOf, ZERO_ID } from './stream-arguments.ts';
@@ -60,8 +60,7 @@ function fullCount(args: Args, reply: ReplyWriter): number {
 }
 
 function refuseForm(args: Args, reply: ReplyWriter): number {
-  const name = args.text(1).slice(0, 128);
-  reply.error(`ERR unknown subcommand or wrong number of arguments for '${name}'. Try XINFO HELP.`);
+  reply.error(wrongFormError(args, 'XINFO'));
   return Number.NaN;
 }
 
