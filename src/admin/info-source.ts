@@ -49,6 +49,7 @@ export interface InfoSource {
   readonly configFile: string;
   readonly pid: number;
   readonly tcpPort: number;
+  /** `port` 0: it has none. */
   readonly listeners: readonly { name: string; bind: string[]; port: number }[];
   readonly loading: boolean;
   /** How far the load is: its begin in unix ms, bytes of files in all, bytes replayed. */

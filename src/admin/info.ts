@@ -65,7 +65,8 @@ function server(source: InfoSource, fields: Fields): void {
   fields.add('shards', source.shards);
   source.listeners.forEach((listener, i) => {
     const binds = listener.bind.map((address) => `,bind=${address}`).join('');
-    fields.add(`listener${i}`, `name=${listener.name}${binds},port=${listener.port}`);
+    const port = listener.port === 0 ? '' : `,port=${listener.port}`;
+    fields.add(`listener${i}`, `name=${listener.name}${binds}${port}`);
   });
 }
 

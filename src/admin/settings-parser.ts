@@ -170,7 +170,7 @@ class Start {
     const row = settingByName(name);
     if (row !== undefined) {
       if (!row.codec.manyWords && rest.length !== 1) return 'wrong number of arguments';
-      const value = row.codec.parse(rest, this.#context(row.name));
+      const value = row.codec.parse(row.codec.manyWords ? apart(rest) : rest, this.#context(row.name));
       if (value instanceof Refusal) return value.reason;
       this.#values.set(row.name, value);
       this.#mentioned.add(row.name);
@@ -225,6 +225,11 @@ class Start {
     for (const { name } of this.#directives) if (!withoutEffect.includes(name)) withoutEffect.push(name);
     return { values: this.#values, configFile, withoutEffect, directives: this.#directives };
   }
+}
+
+/** Several words may come as one, in quotes: `--save '3600 1'`. */
+function apart(words: string[]): string[] {
+  return words.length === 1 && words[0].includes(' ') ? (splitWords(words[0]) ?? words) : words;
 }
 
 const HEADER = '*** FATAL CONFIG FILE ERROR (Skein) ***';

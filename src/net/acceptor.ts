@@ -221,7 +221,7 @@ export class Acceptor {
       'notice',
       `${this.world.workers} workers, ${this.world.shards.length} shards, port ${port}, PID: ${process.pid}`,
     );
-    this.log.line('notice', 'Ready to accept connections tcp');
+    for (const { name } of this.listeners()) this.log.line('notice', `Ready to accept connections ${name}`);
   }
 
   // ---- start ----
@@ -317,8 +317,17 @@ export class Acceptor {
     return port;
   }
 
+  /** Where clients may connect, as INFO shows it. */
+  private listeners(): Identity['listeners'] {
+    const port = this.settings.number('port');
+    const path = this.settings.path('unixsocket');
+    return [
+      ...(port === 0 ? [] : [{ name: 'tcp', bind: this.settings.text('bind').split(' '), port }]),
+      ...(path === '' ? [] : [{ name: 'unix', bind: [path], port: 0 }]),
+    ];
+  }
+
   private async startThreads(tcpPort: number, staticReader: boolean): Promise<void> {
-    const bind = this.settings.text('bind').split(' ');
     const identity: Identity = {
       pid: process.pid,
       runId: randomHex(20),
@@ -326,7 +335,7 @@ export class Acceptor {
       executablePath: process.argv[1] ?? '',
       configFile: this.loaded.configFile,
       tcpPort,
-      listeners: tcpPort === 0 ? [] : [{ name: 'tcp', bind, port: tcpPort }],
+      listeners: this.listeners(),
     };
     const { world, threads } = this;
     for (let worker = 0; worker < world.workers; worker++) {
@@ -361,6 +370,7 @@ export class Acceptor {
         latency: { events: this.memories.latencyEvents, settings: this.memories.settings },
       },
       name: lane === undefined ? 'skein-journal' : `skein-sync-${lane}`,
+      trackUnmanagedFds: false, // as for the workers
     });
     thread.on('message', (report: JournalReport) => this.onJournalReport(report));
     this.supervisor.watchJournal(thread, lane === undefined ? 'the journal thread' : `sync lane ${lane}`);

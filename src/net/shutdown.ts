@@ -53,7 +53,8 @@ export interface ShutdownParts {
 export class Shutdown {
   private readonly parts: ShutdownParts;
   private readonly control: JournalControl;
-  private signals = 0;
+  /** A signal has come, and its shutdown is under way, or was refused for what lasts. */
+  private signalled = false;
   private begun = false;
   /** All workers have stopped; null before a shutdown was begun. */
   private stopped: Promise<void> | null = null;
@@ -85,10 +86,11 @@ export class Shutdown {
 
   private onSignal(name: 'SIGTERM' | 'SIGINT'): void {
     const { log, settings, access } = this.parts;
-    if (this.signals++ > 0) {
+    if (this.signalled && (this.begun || this.control.state !== 0)) {
       log.line('warning', `Received ${name} again, exiting now without waiting for anything`);
       this.leave(1);
     }
+    this.signalled = true;
     if ((access.stateBits() & STATE.loading) !== 0) {
       log.line('warning', `Received ${name} during loading, exiting now`);
       void this.leaveWhileLoading();
@@ -158,6 +160,7 @@ export class Shutdown {
     log.line('warning', "Error trying to save the DB, can't exit.");
     await underAllLatchesSoon(access, () => access.setState(STATE.shuttingDown, false));
     this.begun = false;
+    this.signalled = false;
     return false;
   }
 

@@ -206,6 +206,7 @@ export class Snapshots {
       filename: moduleUrl('../../workers/background', import.meta.url, import.meta.filename).href,
       minThreads: 1,
       maxThreads: 1,
+      trackUnmanagedFds: false,
     });
     return this.pool.run(task, { name });
   }

@@ -25,7 +25,14 @@ interface Wish {
 /** Starts the workers' threads: they load their modules while the acceptor loads its own, and serve when it gives them their memory. */
 export function startWorkerThreads(workers: number): Worker[] {
   const file = moduleUrl('../../workers/shard', import.meta.url, import.meta.filename);
-  return Array.from({ length: workers }, (_, worker) => new Worker(file, { name: `skein-worker-${worker}` }));
+  return Array.from(
+    { length: workers },
+    (_, worker) =>
+      new Worker(file, {
+        name: `skein-worker-${worker}`,
+        trackUnmanagedFds: false, // files are the process's: who closes one need not be who has opened it
+      }),
+  );
 }
 
 export class Supervisor {

@@ -7,9 +7,8 @@ import { COUNTER } from '../admin/server-counters.ts';
 import { type ServerContext, Session } from '../dispatch/session.ts';
 import type { Args } from '../resp/args.ts';
 import { Connection, type ConnectionThread } from './connection.ts';
+import { refuseTooMany } from './listener.ts';
 import { adoptSocket, socketFd } from './socket-adoption.ts';
-
-const TOO_MANY = '-ERR max number of clients reached\r\n';
 
 export class WorkerClients {
   private readonly connections = new Map<number, Connection>();
@@ -42,11 +41,14 @@ export class WorkerClients {
     const laddr = unixPath === '' ? addressText(socket.localAddress, socket.localPort) : `${unixPath}:0`;
     const id = this.records.nextId();
     const nowMs = this.server.nowMs();
-    const record = this.records.open({ id, addr, laddr, fd: socketFd(socket), nowMs, isUnixSocket: unixPath !== '' });
+    // connections over TCP have been counted by the acceptor
+    const isTooMany = unixPath !== '' && this.records.count() >= this.server.settings.number('maxclients');
+    const record = isTooMany
+      ? -1
+      : this.records.open({ id, addr, laddr, fd: socketFd(socket), nowMs, isUnixSocket: unixPath !== '' });
     if (record < 0) {
       this.counters[COUNTER.connectionsRejected]++;
-      socket.on('error', () => socket.destroy());
-      socket.end(TOO_MANY);
+      refuseTooMany(socket);
       if (unixPath === '') this.finished();
       return;
     }

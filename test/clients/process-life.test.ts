@@ -1,5 +1,5 @@
 /** The process as its operator sees it: how it starts, listens, rests, ends. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ReplyError } from '../server/reply-reader.ts';
@@ -31,6 +31,10 @@ describe('ways in', () => {
     expect(await tcp.call('GET', 'k')).toBe('v');
     expect(statSync(path).mode & 0o777).toBe(0o700);
     expect(String(await unix.call('CLIENT', 'INFO'))).toMatch(/ addr=\S*server.sock:0 .* flags=U /);
+    await tcp.must('CONFIG', 'SET', 'maxclients', 2);
+    const third = await RespClient.connect(path);
+    expect(String(await third.nextReply())).toContain('max number of clients reached');
+    await third.closed;
     const replies = await unix.pipeline(Array.from({ length: 2000 }, (_, i) => ['ECHO', i]));
     expect(replies).toEqual(Array.from({ length: 2000 }, (_, i) => String(i)));
     expect(await server.stop()).toEqual(CLEAN);
@@ -86,6 +90,23 @@ describe('ways out', () => {
     const again = servers.add(await server.restart());
     const present = Number(await (await again.connect()).call('DBSIZE'));
     expect(present).toBeGreaterThanOrEqual(answered);
+  });
+
+  test('a signal whose snapshot fails is refused, and the next one tries again', async () => {
+    const server = await start({ save: '3600 1' });
+    const client = await server.connect();
+    await client.must('SET', 'kept', 'yes');
+    // no file can take the place of a folder that is not empty
+    const place = join(server.folder, 'dump.rdb');
+    mkdirSync(join(place, 'in-the-way'), { recursive: true });
+    server.signal('SIGTERM');
+    await waitUntil('a refusal', async () => server.log().includes("can't exit"));
+    await client.must('SET', 'later', 'yes');
+    rmSync(place, { recursive: true });
+    server.signal('SIGTERM');
+    expect(await server.exit()).toEqual(CLEAN);
+    const again = servers.add(await server.restart());
+    expect(await (await again.connect()).call('MGET', 'kept', 'later')).toEqual(['yes', 'yes']);
   });
 
   test.each(['NOSAVE', 'NOW', 'FORCE'])('SHUTDOWN %s', async (option) => {

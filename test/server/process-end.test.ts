@@ -103,6 +103,18 @@ describeSkein('an end', () => {
   });
 });
 
+test('files that one thread has opened are closed by another one, and nobody wonders', async () => {
+  const server = await started();
+  const client = await server.connect();
+  await client.must('SET', 'k', 'v');
+  await client.must('BGREWRITEAOF');
+  await waitUntil('the rewrite', async () => /aof_rewrites:1\r/.test(String(await client.call('INFO', 'persistence'))));
+  await client.must('CONFIG', 'SET', 'appendonly', 'no');
+  await client.must('CONFIG', 'SET', 'appendonly', 'yes');
+  expect(await server.stop()).toEqual(CLEAN);
+  expect(server.log()).not.toContain('Warning:');
+});
+
 describeSkein('with a disk that takes nothing more', () => {
   describeWith(['prlimit'], 'SHUTDOWN', () => {
     async function brokenServer() {
@@ -145,6 +157,16 @@ describeSkein('with a disk that takes nothing more', () => {
       await sayWhen(server, 'shutdown is refused');
       server.signal('SIGTERM');
       expect(await server.exit(5000)).toEqual(LOUD);
+    });
+
+    test('a refused signal is forgotten when the disk takes writes again: the next one ends it in order', async () => {
+      const { server, client } = await brokenServer();
+      server.signal('SIGTERM');
+      await sayWhen(server, 'shutdown is refused');
+      execFileSync('prlimit', ['--pid', String(server.pid), '--fsize=unlimited:unlimited']);
+      await waitUntil('writes are taken again', async () => (await client.call('SET', 'later', '1')) === 'OK');
+      server.signal('SIGTERM');
+      expect(await server.exit(5000)).toEqual(CLEAN);
     });
   });
 });

@@ -118,6 +118,16 @@ describe('loadSettings', () => {
     expect(shown(['--port', '5', '--save'], {}, 'save')).toBe('');
   });
 
+  test('several words may come as one', () => {
+    expect(shown(['--save', '3600 1 60 10'], {}, 'save')).toBe('3600 1 60 10');
+    expect(shown(['/a'], { '/a': 'save \'3600 1\'\nsave "60 10"' }, 'save')).toBe('3600 1 60 10');
+    expect(shown(['--shutdown-on-sigterm', 'nosave force'], {}, 'shutdown-on-sigterm')).toBe('nosave force');
+    expect(shown(['--durability-rule', 'lock:* always'], {}, 'durability-rule')).toBe('lock:* always');
+    expect(shown(['--client-output-buffer-limit', 'pubsub 0 0 0'], {}, 'client-output-buffer-limit')).toContain(
+      'pubsub 0 0 0',
+    );
+  });
+
   test('save lines add up, the first replaces the default, "" empties', () => {
     expect(shown(['/a'], { '/a': 'save 1 1\nsave 2 2 3 3' }, 'save')).toBe('1 1 2 2 3 3');
     expect(shown(['/a'], { '/a': 'save 1 1\nsave ""\nsave 4 4' }, 'save')).toBe('4 4');
