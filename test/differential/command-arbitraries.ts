@@ -166,7 +166,8 @@ const SELDOM: readonly Row[] = [
 /** Now and then one argument too few, one too many, or the name in small letters. */
 function distorted(words: fc.Arbitrary<Words>): fc.Arbitrary<Words> {
   return fc.tuple(words, fc.nat(40)).map(([text, how]) => {
-    if (how === 0) return text.slice(0, -1).length > 0 ? text.slice(0, -1) : text;
+    // without its count SPOP takes one by chance, and the two servers go different ways
+    if (how === 0) return text.length > 1 && text[0] !== 'SPOP' ? text.slice(0, -1) : text;
     if (how === 1) return [...text, 'extra'];
     if (how < 5) return [text[0].toLowerCase(), ...text.slice(1)];
     return text;

@@ -88,4 +88,10 @@ test('what agreement forgives, and what not', () => {
   expect(agree([...near, 'COUNT', '1'], '*1\r\n+a\r\n', '*1\r\n+b\r\n')).toBe(true);
   expect(agree([...near, 'COUNT', '1'], '*1\r\n+a\r\n', '*0\r\n')).toBe(false);
   expect(agree(['RANDOMKEY'], '$1\r\na\r\n', '$-1\r\n')).toBe(false);
+  const [tooLarge, smaller] = [
+    '-ERR Elements are too large\r\n',
+    '-ERR The ID specified in XADD is equal or smaller\r\n',
+  ];
+  expect(agree(['XADD', 's', '5-*', 'f', 'v'], tooLarge, smaller)).toBe(true);
+  expect(agree(['XADD', 's', '5-*', 'f', 'v'], '-ERR no\r\n', smaller)).toBe(false);
 });
