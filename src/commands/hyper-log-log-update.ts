@@ -187,7 +187,7 @@ export function pfmerge(unit: Unit, args: Args, reply: ReplyWriter): void {
   heights.fill(0);
   let wantsDense = false;
   for (let i = 1; i < args.count; i++) {
-    const h = i === 1 ? unit.findWrite(i) : unit.findRead(i);
+    const h = unit.findRead(i);
     const { ks } = unit;
     if (h === 0) continue;
     if (!openHyperLogLog(ks, h, reply)) return;

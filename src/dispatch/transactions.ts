@@ -181,6 +181,8 @@ export class Transactions {
       this.scripts!.runInside(session, row, args, reply);
     } else if (row.session !== null) {
       row.session(session, args, reply);
+      // CLIENT TRACKING and CACHING hold for the commands behind them
+      this.server.pushes.reads.begin(session, session.tracks);
     } else if (several.runNested(row, args, reply, session.db, session.noTouch) !== DONE) {
       throw new Error(`${row.fullName} reached for a shard that EXEC did not collect`);
     }

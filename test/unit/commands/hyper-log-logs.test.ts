@@ -85,6 +85,13 @@ describe('PFMERGE', () => {
     expect(run('PFCOUNT', 'empty')).toBe(':0\r\n');
   });
 
+  test('looks its target up as one more source: a miss that is counted', () => {
+    run('PFMERGE', 'target', 'source');
+    expect(run('INFO', 'stats')).toContain('\r\nkeyspace_misses:2\r\n');
+    run('PFMERGE', 'target');
+    expect(run('INFO', 'stats')).toContain('\r\nkeyspace_hits:1\r\n');
+  });
+
   test('over two shards is journalled as the result', () => {
     server = new InProcess({ shards: 2 });
     const [a, b] = [keyInShard(server, 0, 'a'), keyInShard(server, 1, 'b')];
