@@ -14,7 +14,7 @@
  * Invariant 2: safe moves after all syncs of the round succeeded.
  * Invariant 3: after a failed sync none is tried again and safe never moves (R20): the system may have dropped the bytes and forgotten.
  * Invariant 4: the waiters are taken after the round word is free. Who registers and then finds the word taken is rung by its holder;
- *              who finds it free has to ask for a round (R14).
+ *              who finds it free has to ask for a round (R14). After a failed sync they are rung at once, and look at the state.
  */
 import type { Clock } from '../env/clock.ts';
 import type { Files } from '../env/files.ts';
@@ -190,6 +190,8 @@ export class SyncRound {
     const failed = this.lanes.sync(shards.map((shard) => this.words[shard].i32[this.words[shard].fd]));
     if (failed >= 0) {
       this.control.reportSyncFailure(shards[failed], this.lanes.errno);
+      // who registers from now on sees the state
+      this.ringWaiters();
       return false;
     }
     const took = clock.steadyMs() - begin;

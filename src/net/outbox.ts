@@ -25,6 +25,8 @@ export interface OutputSink {
   /** Outputs that wait for safe positions, oldest first. */
   readonly heldOutputs: HeldOutput[];
   readonly closed: boolean;
+  /** Ends the connection at once, without what it is owed. */
+  close(): void;
   /** Called after staged or held outputs have left, or staged ones are held now. Must not write into the reply buffer. */
   released(): void;
 }
@@ -57,6 +59,7 @@ export class Outbox {
   private readonly executor: Executor;
   private readonly journals: readonly Journal[];
   private readonly diskBroken: () => boolean;
+  private readonly syncFailed: () => boolean;
   private readonly schedule: (run: () => void) => void;
   private readonly isAlways: (shard: number) => boolean;
   private readonly awaitSafe: (stamps: readonly number[]) => void;
@@ -89,6 +92,8 @@ export class Outbox {
     executor: Executor;
     journals: readonly Journal[];
     diskBroken: () => boolean;
+    /** A sync has failed: safe positions never move again (R20). */
+    syncFailed: () => boolean;
     /** Runs a function in this thread's next turn of the event loop. */
     schedule: (run: () => void) => void;
     /** Has this shard the policy `always`? */
@@ -104,6 +109,7 @@ export class Outbox {
     this.executor = parts.executor;
     this.journals = parts.journals;
     this.diskBroken = parts.diskBroken;
+    this.syncFailed = parts.syncFailed;
     this.schedule = parts.schedule;
     this.isAlways = parts.isAlways;
     this.awaitSafe = parts.awaitSafe;
@@ -382,7 +388,7 @@ export class Outbox {
     this.holders.add(sink);
     this.awaitSafe(this.isRuled ? stamps : NO_STAMPS);
     // registered first, then looked again (R14): the positions may have moved meanwhile
-    if (this.areSafe(stamps)) this.scheduleRelease();
+    if (this.areSafe(stamps) || this.syncFailed()) this.scheduleRelease();
   }
 
   private releaseScheduled = false;
@@ -405,7 +411,23 @@ export class Outbox {
     if (this.holders.size === 0) return;
     this.awaitSafe(this.isRuled ? [...this.holders].flatMap(({ heldOutputs }) => heldOutputs[0].stamps) : NO_STAMPS);
     this.releaseSafe();
+    if (this.syncFailed()) this.closeLost();
   };
+
+  /**
+   * After a failed sync nobody knows what became of the records that outputs wait for, and nobody will: their clients learn that by the end
+   * of the connection, instead of waiting for ever. Outputs that only have to be written are not concerned.
+   */
+  private closeLost(): void {
+    for (const sink of this.holders) {
+      const { stamps } = sink.heldOutputs[0];
+      for (let i = 0; i < stamps.length; i += 2) {
+        const mustBeSafe = this.isRuled || this.isAlways(stamps[i]);
+        if (mustBeSafe && this.journals[stamps[i]].safe() < stamps[i + 1] && !sink.closed) sink.close();
+      }
+    }
+    this.releaseSafe();
+  }
 
   private releaseSafe(): void {
     for (const sink of this.holders) {

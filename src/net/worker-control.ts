@@ -8,7 +8,7 @@ import { systemClock } from '../env/clock.ts';
 import { systemFiles } from '../env/files.ts';
 import type { Journal } from '../journal/journal.ts';
 import { JournalControl } from '../journal/journal-control.ts';
-import { POLICY } from '../journal/journal-memory.ts';
+import { JOURNAL_STATE, POLICY } from '../journal/journal-memory.ts';
 import { SyncRound } from '../journal/sync-round.ts';
 import type { FromWorker, SaveHow, ShutdownRequest, ThreadStart } from '../messages/thread-messages.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
@@ -169,6 +169,11 @@ export class WorkerControl implements Control {
 
   diskBroken(): boolean {
     return this.journal.state !== 0;
+  }
+
+  /** A sync has failed: what is not safe by now never will be. */
+  syncFailed(): boolean {
+    return (this.journal.state & JOURNAL_STATE.syncFailed) !== 0;
   }
 
   /** The journal's state as bits of the process state. */

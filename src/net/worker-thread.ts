@@ -153,6 +153,7 @@ class WorkerThread implements ConnectionThread {
       executor: this.executor,
       journals,
       diskBroken: () => this.control.diskBroken(),
+      syncFailed: () => this.control.syncFailed(),
       schedule: (run) => setImmediate(run),
       isAlways: (shard) => this.control.isAlways(shard),
       awaitSafe: (stamps) => this.control.awaitSafe(stamps),

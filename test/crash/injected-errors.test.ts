@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { describeWith } from '../server/describe-with.ts';
 import { ReplyError } from '../server/reply-reader.ts';
-import type { RespClient } from '../server/resp-client.ts';
+import { ConnectionLost, type RespClient } from '../server/resp-client.ts';
 import { SKEIN } from '../server/server-command.ts';
 import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
 import { waitUntil } from '../server/wait-until.ts';
@@ -126,8 +126,8 @@ describeSkein('a disk that fails', () => {
       const client = await server.connect();
       await client.must('SET', 'k0', '1');
       const end = await inject(server, 'fdatasync', 'error=EIO:when=1');
-      // nobody knows what became of it, so it is not answered
-      client.call('SET', 'k1', '1').catch(() => {});
+      // nobody knows what became of it: its client is told by the end of its connection
+      await expect(client.call('SET', 'k1', '1')).rejects.toBeInstanceOf(ConnectionLost);
       const other = await server.connect();
       await waitUntil('a refusal', async () => /^MISCONF /.test(await refusalOf(other)));
       await end();

@@ -86,6 +86,7 @@ class World {
       executor,
       journals: [],
       diskBroken: () => false,
+      syncFailed: () => false,
       schedule: (run) => setImmediate(run),
       isAlways: () => false,
       awaitSafe() {},

@@ -23,12 +23,15 @@ class Sink implements OutputSink {
   stagedOutputs = 0;
   owedBytes = 0;
   readonly heldOutputs: HeldOutput[] = [];
-  readonly closed = false;
+  closed = false;
   send(buf: Buffer, start: number, end: number): boolean {
     this.sent += buf.toString('latin1', start, end);
     return true;
   }
   released(): void {}
+  close(): void {
+    this.closed = true;
+  }
 }
 
 /** One thread's outbox over journals of its own memory. */
@@ -47,6 +50,9 @@ class World {
   readonly asked: number[] = [];
   /** By shard: the batch touched something that may have to be safe. */
   readonly waits: Uint8Array;
+
+  /** A sync has failed. */
+  syncFailed = false;
 
   /** What this thread can make safe by itself. */
   syncHere: () => void = () => {};
@@ -77,6 +83,7 @@ class World {
       executor,
       journals: this.journals,
       diskBroken: () => false,
+      syncFailed: () => this.syncFailed,
       schedule: (run) => {
         this.turns++;
         setImmediate(run);
@@ -276,4 +283,24 @@ test('a batch that touched a key with `always` by rule is held until its shard i
   words.storePosition(words.safe, world.journals[1].head());
   world.outbox.release();
   expect(holds.sent).toBe('+touched a\r\n');
+});
+
+test('after a failed sync who waits for what never becomes safe loses the connection; who waits for a write does not', async () => {
+  const world = new World(2, POLICY.no, new DurabilityRules('a always'));
+  const [early, free, late] = [new Sink(), new Sink(), new Sink()];
+  world.write(0);
+  world.write(1);
+  world.waits[1] = 1;
+  world.batch(early, 'touched a', 1);
+  await waitUntil('it is held', () => early.heldOutputs.length === 1);
+  world.outbox.release();
+  expect(early.closed).toBe(false);
+  world.syncFailed = true;
+  world.outbox.release();
+  expect([early.closed, early.sent, early.owedBytes, early.heldOutputs]).toEqual([true, '', 0, []]);
+  world.batch(late, 'touched a', 1);
+  world.waits[1] = 0;
+  world.batch(free, 'touched another key', 0);
+  await waitUntil('it is told, too', () => late.closed);
+  expect([late.sent, free.sent, free.closed]).toEqual(['', '+touched another key\r\n', false]);
 });
