@@ -11,7 +11,14 @@ import { rolldown } from 'rolldown';
 
 const PROJECT = import.meta.dirname;
 /** What is started by its path: the program, and a file for each kind of thread. */
-const ENTRIES = ['src/main', 'workers/shard', 'workers/journal', 'workers/background', 'workers/check'];
+const ENTRIES = [
+  'src/main',
+  'workers/shard',
+  'workers/journal',
+  'workers/sync-lane',
+  'workers/background',
+  'workers/check',
+];
 
 export interface BuiltFile {
   /** From the bundle's folder, with `/`. */

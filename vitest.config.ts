@@ -17,6 +17,8 @@ const common = {
   // its own would wait 10 ms for that.
   env: { GLIBC_TUNABLES: 'glibc.malloc.mmap_threshold=1048576' },
   setupFiles: ['test/property-seed.ts'],
+  // planted faults are compiled by what Node.js itself strips types with, which it calls experimental
+  execArgv: ['--disable-warning=ExperimentalWarning'],
   pool: 'forks' as const,
   // some tests only wait: with two at a time on two cores a fifth of the time nobody has anything to do
   maxWorkers: 3,

@@ -1,35 +1,31 @@
 /**
  * The journal thread: sleeps on its doorbell, runs the committer's turns, ends when asked. It blocks in syncs, so it has no event
- * loop to speak of; what it has to say goes to the acceptor as messages (JournalReport). With `lane` set: a lane that syncs for it.
+ * loop to speak of; what it has to say goes to the acceptor as messages (JournalReport).
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Doorbell } from '../native-free-shm/doorbell.ts';
 import { LatencyEvents } from '../src/admin/latency-events.ts';
-import { type SettingsMemory, SettingsStore } from '../src/admin/settings-store.ts';
 import { systemClock } from '../src/env/clock.ts';
 import { systemFiles } from '../src/env/files.ts';
 import { Committer } from '../src/journal/committer.ts';
 import { GLOBAL, type JournalMemory } from '../src/journal/journal-memory.ts';
-import { runLane } from '../src/journal/sync-lanes.ts';
 
 export interface JournalThreadData {
   journal: JournalMemory;
   /** Where the doorbells of the threads lie: by thread number, `stride` Int32 words apart, the first at word `first`. */
   doorbells: { memory: SharedArrayBuffer; first: number; stride: number; threads: number };
-  /** Where slow syncs are noted, and the threshold. Absent: nowhere. */
-  latency?: { events: SharedArrayBuffer; settings: SettingsMemory };
-  /** Absent: the journal thread; 0..journal.lanes-1: that sync lane. */
-  lane?: number;
+  /** Where slow syncs are noted, and the threshold: the numbers of the settings and its place among them. Absent: nowhere. */
+  latency?: { events: SharedArrayBuffer; numbers: SharedArrayBuffer; threshold: number };
 }
 
-const { journal, doorbells, lane, latency } = workerData as JournalThreadData;
+const { journal, doorbells, latency } = workerData as JournalThreadData;
 
 /** Notes slow syncs for LATENCY. */
 function latencyNoter(to: NonNullable<JournalThreadData['latency']>): (ms: number) => void {
-  const store = new SettingsStore(to.settings);
+  const numbers = new Float64Array(to.numbers);
   const events = new LatencyEvents(to.events);
   return (ms) => {
-    const thresholdMs = store.number('latency-monitor-threshold');
+    const thresholdMs = numbers[to.threshold];
     if (thresholdMs > 0 && ms >= thresholdMs) events.add('aof-fsync-always', ms, systemClock.wallMs());
   };
 }
@@ -54,5 +50,4 @@ function runCommitter(): void {
   committer.finish();
 }
 
-if (lane === undefined) runCommitter();
-else runLane(journal, lane, systemFiles);
+runCommitter();

@@ -22,7 +22,7 @@ import { COUNTER, COUNTER_NAMES } from '../admin/server-counters.ts';
 import { createServerSamples, ServerSamples } from '../admin/server-samples.ts';
 import type { LoadedSettings } from '../admin/settings-parser.ts';
 import { SettingsStore, type SettingValues } from '../admin/settings-store.ts';
-import { enumWord } from '../admin/settings-table.ts';
+import { enumWord, INDEX } from '../admin/settings-table.ts';
 import { createSlowLog } from '../admin/slow-log.ts';
 import { REDIS_VERSION, SKEIN_VERSION } from '../admin/version.ts';
 import { systemClock } from '../env/clock.ts';
@@ -350,30 +350,27 @@ export class Acceptor {
       });
     }
     const ready = this.supervisor.nextOfAll('ready');
-    this.startJournalThread();
-    for (let lane = 0; lane < this.journal.lanes; lane++) this.startJournalThread(lane);
+    this.startJournalThreads();
     await ready;
   }
 
-  /** The journal thread, or the sync lane `lane`. */
-  private startJournalThread(lane?: number): void {
-    const thread = new Worker(moduleUrl('../../workers/journal', import.meta.url, import.meta.filename), {
-      workerData: {
-        journal: this.journal,
-        doorbells: {
-          memory: this.world.process,
-          first: PROCESS.doorbells,
-          stride: DOORBELL_WORDS,
-          threads: this.threads + 1,
-        },
-        lane,
-        latency: { events: this.memories.latencyEvents, settings: this.memories.settings },
-      },
-      name: lane === undefined ? 'skein-journal' : `skein-sync-${lane}`,
-      trackUnmanagedFds: false, // as for the workers
-    });
+  /** The journal thread and the sync lanes. */
+  private startJournalThreads(): void {
+    const { journal, memories, world } = this;
+    const start = (file: string, workerData: object, name: string, title: string): Worker => {
+      const url = moduleUrl(`../../workers/${file}`, import.meta.url, import.meta.filename);
+      const thread = new Worker(url, { workerData, name, trackUnmanagedFds: false }); // as for the workers
+      this.supervisor.watchJournal(thread, title);
+      return thread;
+    };
+    const words = { first: PROCESS.doorbells, stride: DOORBELL_WORDS, threads: this.threads + 1 };
+    const doorbells = { memory: world.process, ...words };
+    const threshold = INDEX['latency-monitor-threshold'];
+    const latency = { events: memories.latencyEvents, numbers: memories.settings.values, threshold };
+    const thread = start('journal', { journal, doorbells, latency }, 'skein-journal', 'the journal thread');
     thread.on('message', (report: JournalReport) => this.onJournalReport(report));
-    this.supervisor.watchJournal(thread, lane === undefined ? 'the journal thread' : `sync lane ${lane}`);
+    for (let lane = 0; lane < journal.lanes; lane++)
+      start('sync-lane', { journal, lane }, `skein-sync-${lane}`, `sync lane ${lane}`);
   }
 
   private onJournalReport(report: JournalReport): void {

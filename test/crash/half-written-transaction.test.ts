@@ -36,7 +36,7 @@ describeSkein('a transaction that is written in part', () => {
     expect(await other.call('APPEND', SECOND, '+')).toBe('tx+'.length);
     await server.kill();
     noteFaults('kills at a planted place');
-    const again = servers.add(await server.restart({ env: {}, nodeOptions: [] }));
+    const again = servers.add(await server.restart(planted([])));
     expect(await (await again.connect()).call('MGET', FIRST, SECOND)).toEqual(['tx', 'tx+']);
   });
 });

@@ -79,7 +79,7 @@ describeSkein('an end', () => {
     server.signal('SIGTERM');
     expect(await server.exit(5000)).toEqual(LOUD);
     expect(server.log()).toMatch(/SKEIN BUG: (worker \d ended with code 3|the journal thread failed: Error: planted)/);
-    const again = servers.add(await server.restart({ env: {}, nodeOptions: [] }));
+    const again = servers.add(await server.restart(planted([])));
     expect(await (await again.connect()).call('GET', 'kept')).toBe('yes');
   });
 

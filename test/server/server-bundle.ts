@@ -9,9 +9,9 @@ import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync } fro
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuiltFile, bundle, writeBundle } from '../../build.ts';
-import { planted } from '../faults/planted-server.ts';
+import { PLANTED_CODE_CACHE } from '../faults/planted-server.ts';
 import { SKEIN_FROM_SOURCE } from './server-command.ts';
-import { ServerProcess } from './server-process.ts';
+import { ServerProcess, type StartOptions } from './server-process.ts';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 /** Below node_modules, so that packages are found from there. One folder per content: runs at the same time may differ. */
@@ -56,7 +56,10 @@ export async function setup(): Promise<void> {
   if (process.env['SERVER_UNDER_TEST'] !== undefined) return;
   const main = await bundleServer();
   process.env['SKEIN_BUNDLE'] = main;
-  const starts = [{ command: { ...SKEIN_FROM_SOURCE, args: [main] } }, planted([])];
+  const starts: StartOptions[] = [
+    { command: { ...SKEIN_FROM_SOURCE, args: [main] } },
+    { command: SKEIN_FROM_SOURCE, env: { NODE_COMPILE_CACHE: PLANTED_CODE_CACHE } },
+  ];
   await Promise.all(starts.map(async (start) => (await ServerProcess.start(start)).stop()));
 }
 

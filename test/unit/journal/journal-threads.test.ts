@@ -11,6 +11,7 @@ import { createDataSet, type Place, readDataSet } from '../../../src/persistence
 import { recoverShards, startOf } from '../../../src/persistence/recovery.ts';
 import { replayShard } from '../../../src/persistence/replay.ts';
 import type { JournalThreadData } from '../../../workers/journal.ts';
+import type { SyncLaneData } from '../../../workers/sync-lane.ts';
 import type { AppendThreadData } from './append-thread.ts';
 
 let parent: string;
@@ -40,8 +41,8 @@ test('two threads append, drain and wait under always while the journal thread s
     journal: memory,
     doorbells: { memory: doorbells, first: 0, stride: 16, threads: 4 },
   };
-  const url = new URL('../../../workers/journal.ts', import.meta.url);
-  const lane = new Worker(url, { workerData: { ...journalData, lane: 0 } });
+  const laneData: SyncLaneData = { journal: memory, lane: 0 };
+  const lane = new Worker(new URL('../../../workers/sync-lane.ts', import.meta.url), { workerData: laneData });
   const laneEnded = new Promise((resolve) => lane.once('exit', resolve));
   const journalThread = new Worker(new URL('../../../workers/journal.ts', import.meta.url), {
     workerData: journalData,
