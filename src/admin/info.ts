@@ -142,7 +142,6 @@ function loading(source: InfoSource, fields: Fields): void {
   const elapsedSeconds = beganMs === 0 ? 0 : Math.floor((source.nowMs() - beganMs) / 1000);
   fields.add('loading_start_time', Math.floor(beganMs / 1000));
   fields.add('loading_total_bytes', totalBytes);
-  fields.add('loading_rdb_used_mem', 0);
   fields.add('loading_loaded_bytes', loadedBytes);
   fields.add('loading_loaded_perc', `${ratio(loadedBytes * 100, totalBytes)}%`);
   // in the first second there is nothing to go by

@@ -200,11 +200,12 @@ export class Acceptor {
     if (this.loaded.withoutEffect.length > 0) {
       this.log.line('warning', `Settings without effect in this version: ${this.loaded.withoutEffect.join(', ')}`);
     }
-    this.writePidFile();
     this.access.setState(STATE.loading, true);
     const staticReader = process.env['SKEIN_READER'] !== 'data' && (await readerWorks());
     if (!staticReader) this.log.line('notice', 'Connections are read through plain data events');
     const port = await this.listen();
+    // not before: where the port is taken the file is that server's who has it
+    this.writePidFile();
     this.announce();
     await this.startThreads(port, staticReader);
     await this.listenUnix();

@@ -1,12 +1,13 @@
 /** `skein check <file …>`: verifies files of a data set, and cuts off a torn end where that was asked for. */
 import { readSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { OPEN, systemFiles } from '../env/files.ts';
 import { type CheckedFile, checkFile } from '../persistence/file-check.ts';
+import { realDirectory } from './config-file.ts';
 
 const USAGE = `Usage: skein check [--fix] [--yes] <file> ...
 
-Verifies append-only files (of Skein and of Redis), RDB files, and manifests with all they name. Exit status 0: all are whole.
+Verifies append-only files (of Skein and of Redis), RDB files, and manifests with all they name; a folder stands for its manifest. Exit status 0: all are whole.
   --fix   cut off the torn end of a last file, after asking
   --yes   do not ask
 No server may use the files meanwhile.
@@ -28,7 +29,8 @@ export function runCheck(args: readonly string[]): number {
   let sound = true;
   for (const path of wishes.paths) {
     try {
-      for (const checked of checkFile(systemFiles, resolve(path))) sound = settle(checked, wishes) && sound;
+      for (const file of filesOf(resolve(path)))
+        for (const checked of checkFile(systemFiles, file)) sound = settle(checked, wishes) && sound;
     } catch (error) {
       if (!(error instanceof Error && 'syscall' in error)) throw error;
       process.stdout.write(`${path}: ${error.message}\n`);
@@ -37,6 +39,13 @@ export function runCheck(args: readonly string[]): number {
   }
   process.stdout.write(sound ? 'All files are valid\n' : 'Not all files are valid\n');
   return sound ? 0 : 1;
+}
+
+/** A folder of append-only files stands for the manifest that names them. */
+function filesOf(path: string): string[] {
+  if (realDirectory(path) === null) return [path];
+  const manifests = systemFiles.list(path).filter((name) => name.endsWith('.manifest'));
+  return manifests.length === 0 ? [path] : manifests.map((name) => join(path, name));
 }
 
 function parse(args: readonly string[]): Wishes | null {

@@ -4,7 +4,7 @@
  *
  *   in order    writes refused ─► snapshot, if any ─► no new connections ─► workers tell each other what they owe to each other's
  *               clients, send what they owe to their own, stop ─► journal sealed ─► 0
- *   at once     while loading ─► 0, the files stay as they are        a second signal ─► what is published is written ─► 1
+ *   at once     while loading ─► 0, the files stay as they are        a later signal ─► what is published is written ─► 1
  *   at once     while a script runs on and on ─► 0, what it did is not published
  *   loudly      what is published is written ─► 1
  *
@@ -30,6 +30,11 @@ import { stackOf } from './source-places.ts';
 import type { Supervisor } from './supervisor.ts';
 
 const JOURNAL_STOP_MS = 60_000;
+/**
+ * Signals that come so close together are one wish: Ctrl-C goes to npm and to the server it has started, and npm passes on what the server
+ * has got already.
+ */
+const ONE_WISH_MS = 1000;
 const LOOK_EVERY_MS = 1;
 
 export interface ShutdownParts {
@@ -53,8 +58,8 @@ export interface ShutdownParts {
 export class Shutdown {
   private readonly parts: ShutdownParts;
   private readonly control: JournalControl;
-  /** A signal has come, and its shutdown is under way, or was refused for what lasts. */
-  private signalled = false;
+  /** When the signal came whose shutdown is under way, or was refused for what lasts; steady ms. */
+  private signalledMs = Number.NEGATIVE_INFINITY;
   private begun = false;
   /** All workers have stopped; null before a shutdown was begun. */
   private stopped: Promise<void> | null = null;
@@ -86,11 +91,14 @@ export class Shutdown {
 
   private onSignal(name: 'SIGTERM' | 'SIGINT'): void {
     const { log, settings, access } = this.parts;
-    if (this.signalled && (this.begun || this.control.state !== 0)) {
+    const isFirst = this.signalledMs === Number.NEGATIVE_INFINITY;
+    const nowMs = systemClock.steadyMs();
+    if (nowMs - this.signalledMs < ONE_WISH_MS) return;
+    if (!isFirst && (this.begun || this.control.state !== 0)) {
       log.line('warning', `Received ${name} again, exiting now without waiting for anything`);
       this.leave(1);
     }
-    this.signalled = true;
+    this.signalledMs = nowMs;
     if ((access.stateBits() & STATE.loading) !== 0) {
       log.line('warning', `Received ${name} during loading, exiting now`);
       void this.leaveWhileLoading();
@@ -160,7 +168,7 @@ export class Shutdown {
     log.line('warning', "Error trying to save the DB, can't exit.");
     await underAllLatchesSoon(access, () => access.setState(STATE.shuttingDown, false));
     this.begun = false;
-    this.signalled = false;
+    this.signalledMs = Number.NEGATIVE_INFINITY;
     return false;
   }
 

@@ -55,11 +55,15 @@ describe('ways in', () => {
   });
 
   test('a port that is taken ends the start with a line that says so', async () => {
-    const first = await start();
-    const second = await ServerProcess.spawn({ command, port: first.port });
+    const first = await start({ pidfile: 'server.pid' });
+    const pidfile = join(first.folder, 'server.pid');
+    const second = await ServerProcess.spawn({ command, port: first.port, options: { pidfile } });
     servers.add(second);
     expect((await second.exit()).code).toBe(1);
     expect(second.log()).toContain(`Failed listening on port ${first.port}`);
+    expect(Number(readFileSync(pidfile, 'utf8'))).toBe(first.pid);
+    expect(await first.stop()).toEqual(CLEAN);
+    expect(existsSync(pidfile)).toBe(false);
   });
 });
 
@@ -90,6 +94,17 @@ describe('ways out', () => {
     const again = servers.add(await server.restart());
     const present = Number(await (await again.connect()).call('DBSIZE'));
     expect(present).toBeGreaterThanOrEqual(answered);
+  });
+
+  test('a wish that comes twice is one: Ctrl-C reaches a server that npm has started from the terminal and from npm', async () => {
+    const server = await start({ save: '3600 1' });
+    const client = await server.connect();
+    await client.must('SET', 'kept', 'yes');
+    server.signal('SIGINT');
+    server.signal('SIGTERM');
+    expect(await server.exit()).toEqual(CLEAN);
+    const again = servers.add(await server.restart());
+    expect(await (await again.connect()).call('GET', 'kept')).toBe('yes');
   });
 
   test('a signal whose snapshot fails is refused, and the next one tries again', async () => {

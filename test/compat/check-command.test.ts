@@ -63,7 +63,11 @@ describeWith(['redis-server'], 'skein check', () => {
       expect(text).toMatch(/keys: 4[0-9], with a deadline: 1, databases: 2/);
       expect(text).toMatch(/All files are valid\n$/);
       expect(status).toBe(0);
+      const whole = check([join(folder, 'appendonlydir')]);
+      expect(whole).toEqual(check([manifestOf(folder)]));
+      expect(whole.status).toBe(0);
     }
+    expect(check([home]).status).toBe(1);
   });
 
   test.each([['skein'], ['redis']])('a torn end is told, and cut when that is agreed to: %s', (name) => {
