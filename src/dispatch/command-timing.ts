@@ -177,11 +177,11 @@ export class CommandTiming {
     }
   }
 
-  /** A batch, or a part of one, begins; `calls`: commands that this thread has run so far. */
-  openSegment(calls: number): void {
+  /** A batch, or a part of one, begins; `calls`: commands that this thread has run so far. Returns the time, steady ms. */
+  openSegment(calls: number): number {
     this.segmentCalls = calls;
     this.segmentTimedMs = 0;
-    this.segmentBeganMs = this.steadyMs();
+    return (this.segmentBeganMs = this.steadyMs());
   }
 
   /** It ended; `row` is the id of its last command if `args` still holds that one, else -1. */

@@ -46,6 +46,7 @@ import { JournalRenewal } from './journal-renewal.ts';
 import { baseBytes } from './journal-rewrite.ts';
 import { deny, HandOff, isLoopback, listenTcp, refuseTooMany } from './listener.ts';
 import { logSink } from './log-sink.ts';
+import { MemoryAhead } from './memory-ahead.ts';
 import { moduleUrl } from './module-url.ts';
 import { ClientPause } from './pause-switch.ts';
 import { switchRules } from './rule-switch.ts';
@@ -91,6 +92,7 @@ export class Acceptor {
   private readonly snapshots: Snapshots;
   private readonly renewal: JournalRenewal;
   private readonly saving: Saving;
+  private readonly memoryAhead: MemoryAhead;
   private readonly clientPause: ClientPause;
   private readonly runningScripts: RunningScripts;
   private readonly startedMs = systemClock.wallMs();
@@ -182,6 +184,7 @@ export class Acceptor {
     });
     this.renewal = new JournalRenewal({ settings, access, memory: journal, snapshots: this.snapshots, log });
     const saves = new Float64Array(this.memories.saves);
+    this.memoryAhead = new MemoryAhead(this.world, access);
     this.saving = new Saving({ settings, log, access, saves, journal, snapshots: this.snapshots });
     const ringWorkers = (): void => {
       for (let worker = 0; worker < workers; worker++) access.ringWorker(worker);
@@ -443,6 +446,7 @@ export class Acceptor {
     this.samples.sample(now, this.counters, this.access.liveBytes());
     this.shutdown.checkShards();
     this.saving.look();
+    this.memoryAhead.look();
     const late = this.latchWatch.look(systemClock.steadyMs(), LATCH_BOUND_MS);
     if (late >= 0 && !this.runningScripts.isRunning(this.latchWatch.holderOf(late)))
       this.shutdown.die(

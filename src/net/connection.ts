@@ -5,8 +5,8 @@
  * cannot go on, is copied into a buffer of the connection's own (R15).
  *
  * A connection stands still (`standsStill`), neither read nor served, while its command is parked, or while more than
- * OUTPUT_PAUSE_BYTES of its output are owed. One batch makes at most BATCH_OUTPUT_BYTES and the reply that passes them; the
- * rest of its input is served in later turns of the event loop.
+ * OUTPUT_PAUSE_BYTES of its output are owed. One batch makes at most BATCH_OUTPUT_BYTES and the reply that passes them, and takes
+ * BATCH_MS and what 64 commands take besides; the rest of its input is served in later turns of the event loop.
  *
  * Invariant 1: owed output is bounded by OUTPUT_PAUSE_BYTES + BATCH_OUTPUT_BYTES and one reply, whatever the client sends.
  * Invariant 2: who stands still has an event under way that looks again: the answer of the command, the journal's ring
@@ -27,6 +27,7 @@ import { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { NEED_MORE, PROTOCOL_ERROR, RequestReader } from '../resp/request-reader.ts';
 import { type ConnectionLimits, OUTPUT_CLASS, type OutputLimit } from './connection-limits.ts';
+import type { InputBuffers } from './input-buffers.ts';
 import type { HeldOutput, Outbox, OutputSink } from './outbox.ts';
 import { readNow } from './socket-adoption.ts';
 import { SocketWriter } from './socket-writer.ts';
@@ -37,6 +38,8 @@ const COMMANDS_PER_CLOCK = 64;
 const OUTPUT_PAUSE_BYTES = 1 << 20;
 /** Output after which a batch ends, though there is more input. */
 const BATCH_OUTPUT_BYTES = 1 << 20;
+/** Time after which it ends: others are not to wait for one client's pipeline of ten thousand commands. */
+const BATCH_MS = 4;
 /** A buffer of kept input that is longer gives way to a shorter one when half of it is used up. */
 const KEPT_INPUT_BYTES = 64 * 1024;
 /** So much input is taken from a client that waits in a blocking command, before it is read no further. */
@@ -54,6 +57,7 @@ export interface ConnectionThread {
   readonly ahead: LookAhead;
   readonly counters: Float64Array;
   readonly limits: ConnectionLimits;
+  readonly inputs: InputBuffers;
   readonly records: ClientRecords;
   readonly timing: Pick<CommandTiming, 'openSegment' | 'closeSegment'>;
   /** Reads the clock for a batch, tells the executor, and brings `limits` up to date; unix ms. */
@@ -99,6 +103,8 @@ export class Connection implements Peer, OutputSink {
   private pushed: Buffer | null = null;
   private pushedBytes = 0;
   private readonly pushedShards = new Set<number>();
+  /** Steady ms. */
+  private batchBeganMs = 0;
   /** In place of these: pushes that others get, too. Its range is [sharedStart, sharedStart + pushedBytes). */
   private shared: SharedPushes | null = null;
   private sharedStart = 0;
@@ -116,25 +122,47 @@ export class Connection implements Peer, OutputSink {
     session.peer = this;
   }
 
-  /** Takes `length` bytes of the read buffer; false: stop reading until resumed. */
-  onBytes(buf: Buffer, length: number): boolean {
+  /** Takes bytes of the read buffer; false: stop reading until resumed. */
+  onBytes(buf: Buffer, start: number, end: number): boolean {
     const { counters } = this.thread;
-    counters[COUNTER.netInputBytes] += length;
+    counters[COUNTER.netInputBytes] += end - start;
     counters[COUNTER.readsProcessed]++;
     if (this.ending || this.closed) return false;
     if (this.standsStill) {
       // the socket had these bytes before it was told to stop
-      this.append(buf, length);
+      this.append(buf, start, end);
       this.behind = true;
       return this.reads;
     }
-    if (this.input === null) this.run(buf, 0, length);
+    if (this.input === null) this.run(buf, start, end);
+    else if (this.completes(start, end)) this.run(buf, this.putInFront(buf, start), end);
     else {
-      this.append(buf, length);
+      this.append(buf, start, end);
       this.runKept();
     }
     this.endIfDone();
     return this.reads;
+  }
+
+  /** The frame that was cut may be whole with buf[start, end), and what is kept of it has room in front of that. */
+  private completes(start: number, end: number): boolean {
+    const kept = this.inputBytes;
+    return kept <= start && kept + end - start >= this.reader.needBytes;
+  }
+
+  /** Moves the kept input in front of buf[start …), so that nothing of a long pipeline need be copied but that; where it begins now. */
+  private putInFront(buf: Buffer, start: number): number {
+    const { input } = this;
+    if (input === null) return start;
+    const at = start - this.inputBytes;
+    input.copy(buf, at, this.inputStart, this.inputEnd);
+    this.dropInput(input);
+    return at;
+  }
+
+  private dropInput(input: Buffer): void {
+    this.input = null;
+    this.thread.inputs.give(input);
   }
 
   /** Nothing may run: the command before is not answered, or too much output is owed, or this is the end. */
@@ -190,7 +218,7 @@ export class Connection implements Peer, OutputSink {
     const start = thread.reply.pos;
     session.nowMs = thread.readClock();
     this.behind = false;
-    thread.timing.openSegment(thread.counters[COUNTER.commandsProcessed]);
+    this.batchBeganMs = thread.timing.openSegment(thread.counters[COUNTER.commandsProcessed]);
     const ahead = thread.ahead.take();
     const next = this.commands(buf, pos, end, ahead);
     thread.reply.most = Number.POSITIVE_INFINITY;
@@ -198,7 +226,7 @@ export class Connection implements Peer, OutputSink {
     this.closeSegment(next === end);
     thread.records.touch(session.record, session.nowMs, session.lastRow, session.db);
     if (next < end) this.keep(buf, next, end);
-    else if (buf === this.input) this.input = null;
+    else if (buf === this.input) this.dropInput(buf);
     // what MULTI has queued counts as input
     if (session.multi !== null && session.multi.bytes + this.inputBytes > thread.limits.queryBytes)
       this.closeOverInput();
@@ -212,7 +240,7 @@ export class Connection implements Peer, OutputSink {
     const { session, reader } = this;
     const open = !limits.passwordSet;
     const room = this.hardRoom();
-    const stopAt = reply.pos + Math.min(BATCH_OUTPUT_BYTES, room);
+    let stopAt = reply.pos + Math.min(BATCH_OUTPUT_BYTES, room);
     reply.most = reply.pos + room;
     let untilClock = COMMANDS_PER_CLOCK;
     reader.maxBulkBytes = limits.bulkBytes;
@@ -229,7 +257,7 @@ export class Connection implements Peer, OutputSink {
         pos = ahead.ends[i];
         if (args.count === 0) continue;
         if (untilClock-- === 0) {
-          this.nextSegment();
+          if (this.nextSegment()) stopAt = -1;
           untilClock = COMMANDS_PER_CLOCK;
         }
         this.lastArgs = args;
@@ -287,11 +315,12 @@ export class Connection implements Peer, OutputSink {
     this.scheduleGoOn();
   }
 
-  private nextSegment(): void {
+  /** Looks at the clock inside a batch; true: it has gone on for long enough. */
+  private nextSegment(): boolean {
     const { thread } = this;
     this.session.nowMs = thread.readClock();
     this.closeSegment(false);
-    thread.timing.openSegment(thread.counters[COUNTER.commandsProcessed]);
+    return thread.timing.openSegment(thread.counters[COUNTER.commandsProcessed]) - this.batchBeganMs > BATCH_MS;
   }
 
   /** A stretch of commands between two looks at the clock has ended; `whole`: the arguments of the last one are still there. */
@@ -373,17 +402,20 @@ export class Connection implements Peer, OutputSink {
       // what was long is used up: a rest that waits should not hold on to its memory
       if (needBytes > 0 || buf.length <= KEPT_INPUT_BYTES || length > buf.length >>> 1) return;
     }
-    const room = Math.max(length, Math.min(needBytes, this.thread.limits.queryBytes), 512);
-    this.input = Buffer.allocUnsafeSlow(room);
-    buf.copy(this.input, 0, start, end);
+    const room = Math.max(length, Math.min(needBytes, this.thread.limits.queryBytes));
+    const input = this.thread.inputs.take(room, this.behind);
+    buf.copy(input, 0, start, end);
+    if (buf === this.input) this.dropInput(buf);
+    this.input = input;
     this.inputStart = 0;
     this.inputEnd = length;
     if (length + this.waitingBytes > this.thread.limits.queryBytes) this.closeOverInput();
   }
 
   /** Adds bytes to the kept input; closes the connection where there are too many. */
-  private append(buf: Buffer, length: number): void {
+  private append(buf: Buffer, start: number, end: number): void {
     const kept = this.inputBytes;
+    const length = end - start;
     if (kept + length + this.waitingBytes > this.thread.limits.queryBytes) {
       this.closeOverInput();
       return;
@@ -396,7 +428,7 @@ export class Connection implements Peer, OutputSink {
       this.inputStart = 0;
       this.inputEnd = kept;
     }
-    buf.copy(into, this.inputEnd, 0, length);
+    buf.copy(into, this.inputEnd, start, end);
     this.inputEnd += length;
   }
 

@@ -9,8 +9,8 @@ import net from 'node:net';
 
 /** What a connection does with its bytes. */
 export interface ByteSink {
-  /** Takes buf[0, length); false: stop reading until `resume`. */
-  onBytes(buf: Buffer, length: number): boolean;
+  /** Takes buf[start, end), and may write in front of it; false: stop reading until `resume`. */
+  onBytes(buf: Buffer, start: number, end: number): boolean;
   onEnd(): void;
   onClose(): void;
 }
@@ -20,8 +20,16 @@ interface HandleOwner {
   _handle: object | null;
 }
 
-/** Bytes of the read buffer: big enough that a value of 512 KiB arrives in few reads. */
-export const READ_BUFFER_BYTES = 512 * 1024;
+/** What one read brings at most: big enough that a value of 512 KiB arrives in few reads. */
+const READ_BYTES = 512 * 1024;
+/** Room in front of it, for what was left over of the read before. */
+const LEAD_BYTES = 64 * 1024;
+
+/** Where all connections of a thread read into. */
+export class ReadBuffer {
+  readonly whole = Buffer.allocUnsafeSlow(LEAD_BYTES + READ_BYTES);
+  readonly room = this.whole.subarray(LEAD_BYTES);
+}
 
 /** Takes the handle out of a socket, which is then only an empty shell. */
 function takeHandle(socket: net.Socket): object {
@@ -61,21 +69,22 @@ function wrap(handle: object, buffer: Buffer, onBytes: (bytes: number, buf: Uint
 
 /**
  * Adopts a paused socket that nobody has read from. `makeSink` gets the socket to write to and returns who takes the bytes;
- * reading starts at once. `readBuffer` is shared by all connections of a thread, or null for plain `data` events.
+ * reading starts at once. `readBuffer` is null for plain `data` events.
  */
 export function adoptSocket(
   socket: net.Socket,
-  readBuffer: Buffer | null,
+  readBuffer: ReadBuffer | null,
   makeSink: (socket: net.Socket) => ByteSink,
 ): void {
   let sink: ByteSink | null = null;
   let adopted = socket;
   if (readBuffer !== null) {
-    adopted = wrap(takeHandle(socket), readBuffer, (bytes) => sink!.onBytes(readBuffer, bytes));
+    const { whole, room } = readBuffer;
+    adopted = wrap(takeHandle(socket), room, (bytes) => sink!.onBytes(whole, LEAD_BYTES, LEAD_BYTES + bytes));
   } else {
     socket.allowHalfOpen = true;
     socket.on('data', (chunk: Buffer) => {
-      if (!sink!.onBytes(chunk, chunk.length)) socket.pause();
+      if (!sink!.onBytes(chunk, 0, chunk.length)) socket.pause();
     });
   }
   sink = makeSink(adopted);

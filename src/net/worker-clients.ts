@@ -8,7 +8,7 @@ import { type ServerContext, Session } from '../dispatch/session.ts';
 import type { Args } from '../resp/args.ts';
 import { Connection, type ConnectionThread } from './connection.ts';
 import { refuseTooMany } from './listener.ts';
-import { adoptSocket, socketFd } from './socket-adoption.ts';
+import { adoptSocket, type ReadBuffer, socketFd } from './socket-adoption.ts';
 
 export class WorkerClients {
   private readonly connections = new Map<number, Connection>();
@@ -16,14 +16,14 @@ export class WorkerClients {
   private readonly records: ClientRecords;
   private readonly thread: ConnectionThread;
   private readonly counters: Float64Array;
-  private readonly readBuffer: Buffer | null;
+  private readonly readBuffer: ReadBuffer | null;
   private readonly finished: () => void;
 
   constructor(parts: {
     server: ServerContext;
     thread: ConnectionThread;
     counters: Float64Array;
-    readBuffer: Buffer | null;
+    readBuffer: ReadBuffer | null;
     /** A connection of this worker has ended. */
     finished: () => void;
   }) {

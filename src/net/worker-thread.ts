@@ -52,9 +52,10 @@ import { FIRST_WORKER, NOTIFY, PROCESS, STATE } from '../shard/world.ts';
 import { BusyDesk } from './busy-desk.ts';
 import type { Connection, ConnectionThread } from './connection.ts';
 import { newConnectionLimits, readConnectionLimits } from './connection-limits.ts';
+import { InputBuffers } from './input-buffers.ts';
 import { reportAcceptErrors } from './listener.ts';
 import { Outbox } from './outbox.ts';
-import { READ_BUFFER_BYTES } from './socket-adoption.ts';
+import { ReadBuffer } from './socket-adoption.ts';
 import { WorkerClients } from './worker-clients.ts';
 import { WorkerControl } from './worker-control.ts';
 import { WorkerLoad } from './worker-replay.ts';
@@ -80,6 +81,7 @@ class WorkerThread implements ConnectionThread {
   readonly args = new Args();
   readonly ahead: LookAhead;
   readonly limits = newConnectionLimits();
+  readonly inputs = new InputBuffers();
   readonly records: ClientRecords;
   readonly counters: Float64Array;
   private readonly start: ThreadStart;
@@ -194,7 +196,7 @@ class WorkerThread implements ConnectionThread {
       server: this.server,
       thread: this,
       counters: this.counters,
-      readBuffer: start.staticReader ? Buffer.allocUnsafeSlow(READ_BUFFER_BYTES) : null,
+      readBuffer: start.staticReader ? new ReadBuffer() : null,
       finished: () => Atomics.add(access.process, PROCESS.finished + start.thread, 1),
     });
     this.desk = new BusyDesk({

@@ -10,6 +10,7 @@ import type { ServerContext } from '../../../src/dispatch/session.ts';
 import { Session } from '../../../src/dispatch/session.ts';
 import { Connection, type ConnectionThread } from '../../../src/net/connection.ts';
 import { newConnectionLimits } from '../../../src/net/connection-limits.ts';
+import { InputBuffers } from '../../../src/net/input-buffers.ts';
 import { Outbox } from '../../../src/net/outbox.ts';
 import type { PushHub } from '../../../src/pubsub/push-hub.ts';
 import type { Args } from '../../../src/resp/args.ts';
@@ -74,6 +75,9 @@ class World {
   readonly connection: Connection;
   readonly session: Session;
   nowMs = 1_000_000;
+  steadyMs = 0;
+  /** What each command takes. */
+  commandMs = 0;
 
   constructor() {
     this.limits.queryBytes = 1 << 30;
@@ -106,7 +110,8 @@ class World {
       counters: this.counters,
       limits: this.limits,
       records: this.records,
-      timing: { openSegment() {}, closeSegment() {} },
+      inputs: new InputBuffers(),
+      timing: { openSegment: () => this.steadyMs, closeSegment() {} },
       readClock: () => this.nowMs,
       forget: () => {},
       logClosing: (_, before, after) => this.log.push(before + after),
@@ -119,6 +124,7 @@ class World {
   private dispatch(args: Args, reply: ReplyWriter): number {
     const name = args.text(0);
     this.ran.push(name);
+    this.steadyMs += this.commandMs;
     if (name === 'PARK') {
       this.session.park();
       return PARKED;
@@ -134,7 +140,14 @@ class World {
   }
 
   sendBytes(bytes: Buffer): boolean {
-    return this.connection.onBytes(Buffer.from(bytes), bytes.length);
+    return this.connection.onBytes(Buffer.from(bytes), 0, bytes.length);
+  }
+
+  /** As sendBytes, but into a buffer with so much room in front, whose bytes are others afterwards. */
+  sendWithLead(bytes: Buffer, lead: number): void {
+    const buf = Buffer.concat([Buffer.alloc(lead, '?'), bytes]);
+    this.connection.onBytes(buf, lead, buf.length);
+    buf.fill('!');
   }
 
   get shown(): ClientInfo {
@@ -189,6 +202,59 @@ describe('output of one batch', () => {
     await waitUntil('the end', () => world.socket.ended);
     expect(world.ran).toHaveLength(11);
     expect(world.socket.sent.endsWith(bulk('last'))).toBe(true);
+  });
+});
+
+describe('time of one batch', () => {
+  test('ends after some milliseconds; others have their turn before the rest', async () => {
+    const world = new World();
+    world.commandMs = 0.1;
+    const texts = Array.from({ length: 500 }, (_, i) => `text ${i}`);
+    expect(world.send(...texts.map(echo))).toBe(false);
+    const first = world.ran.length;
+    expect(first).toBeLessThan(130);
+    const others: number[] = [];
+    while (world.ran.length < 500) {
+      await new Promise(setImmediate);
+      others.push(world.ran.length);
+    }
+    expect(others.length).toBeGreaterThan(2);
+    await waitUntil('reading goes on', () => world.socket.resumed === 1);
+    await new Promise(setImmediate);
+    expect(world.socket.sent).toBe(texts.map(bulk).join(''));
+    expect(world.shown).toMatchObject({ queryBytes: 0, totalBytes: 0 });
+  });
+
+  test('does not end while commands are quick', () => {
+    const world = new World();
+    world.commandMs = 0.001;
+    expect(world.send(...Array(1000).fill(echo('x')))).toBe(true);
+    expect(world.ran).toHaveLength(1000);
+  });
+});
+
+describe('frames that are cut', () => {
+  const texts = ['one', 'x'.repeat(90), 'three', ''];
+  const bytes = Buffer.concat(texts.map((text) => frame(echo(text))));
+
+  test.each([0, 20, 60, 10_000])('with room for %i bytes in front of the next ones', async (lead) => {
+    for (let cut = 1; cut < bytes.length; cut++) {
+      const world = new World();
+      world.sendWithLead(bytes.subarray(0, cut), lead);
+      world.sendWithLead(bytes.subarray(cut), lead);
+      await new Promise(setImmediate);
+      expect(world.socket.sent, `cut after ${cut} bytes`).toBe(texts.map(bulk).join(''));
+      expect(world.shown).toMatchObject({ queryBytes: 0, totalBytes: 0 });
+    }
+  });
+
+  test('many times, as a fast client sends them', async () => {
+    const world = new World();
+    for (let turn = 0; turn < 20; turn++)
+      for (let at = 0; at < bytes.length; at += 37) world.sendWithLead(bytes.subarray(at, at + 37), 4096);
+    const expected = texts.map(bulk).join('').repeat(20);
+    await waitUntil('the replies', () => world.socket.sent.length === expected.length);
+    expect(world.socket.sent).toBe(expected);
   });
 });
 
