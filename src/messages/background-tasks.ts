@@ -32,6 +32,11 @@ export interface SaveTask {
   aux: readonly (readonly [string, string])[];
 }
 
+/** Snapshots for practice; the one word of `ended` is not 0: no more of them. */
+export interface RehearsalTask {
+  ended: SharedArrayBuffer;
+}
+
 /** Syncs open files, then folders. */
 export interface SyncTask {
   fds: readonly number[];

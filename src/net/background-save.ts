@@ -2,7 +2,7 @@
 import { SAVE } from '../admin/save-state.ts';
 import { DurabilityRules } from '../dispatch/durability-rules.ts';
 import { systemClock } from '../env/clock.ts';
-import { errnoOf, removeQuietly, systemFiles } from '../env/files.ts';
+import { errnoOf, type Files, removeQuietly, systemFiles } from '../env/files.ts';
 import {
   type SaveFile,
   type SaveResult,
@@ -14,15 +14,18 @@ import {
 import { RdbFileWriter } from '../persistence/rdb-file-writer.ts';
 import { letGo, SnapshotStopped, type SnapshotTime, SnapshotWriter } from '../persistence/snapshot-writer.ts';
 import { ShardAccess } from '../shard/shard-access.ts';
+import { FIRST_WORKER } from '../shard/world.ts';
 
 /** How long the thread lets others go first where a latch is busy. */
 const NAP_MS = 0.2;
 /**
  * After so much work the thread gives its core away for a moment, unasked. The system would let it have the core for 3 ms while a worker
- * whose client has just written waits for one: with two workers and a load on two cores p99 of that load was 3 ms while a snapshot ran,
- * and is 1 ms; the snapshot takes a quarter longer. (A lower priority of the thread changed nothing.)
+ * whose client has just written waits for one. (A lower priority of the thread changes nothing.) The first is for times at which a worker
+ * has served somebody within SERVED_MS.
  */
-const WORK_MS = 0.25;
+const WORK_MS = 0.1;
+const LONG_WORK_MS = 0.25;
+const SERVED_MS = 5;
 const REST_MS = 0.05;
 /** A wait for rdb-key-save-delay looks so often whether it is still wanted. */
 const LOOK_MS = 10;
@@ -30,7 +33,12 @@ const MICROS_PER_MS = 1000;
 
 /** Runs a task; all captures that it names have ended and are cleared when it returns. */
 export function runSave(task: SaveTask): SaveResult {
-  return new SaveRun(task, new ShardAccess(task.world, task.thread, task.thread)).run();
+  return saveInto(systemFiles, task);
+}
+
+/** As runSave, into these files. */
+export function saveInto(files: Files, task: SaveTask): SaveResult {
+  return new SaveRun(files, task, new ShardAccess(task.world, task.thread, task.thread)).run();
 }
 
 /** Brings files to stable storage: here, so that nobody waits for the disk who serves others. */
@@ -47,6 +55,7 @@ export function runSync({ fds, folders }: SyncTask): SyncResult {
 }
 
 class SaveRun implements SnapshotTime {
+  private readonly files: Files;
   private readonly task: SaveTask;
   private readonly access: ShardAccess;
   private readonly saves: Float64Array;
@@ -57,8 +66,12 @@ class SaveRun implements SnapshotTime {
   private open: RdbFileWriter | null = null;
   /** When the thread gave its core away last. */
   private restedMs = 0;
+  /** What `someoneIsServed` saw last, and when it was new. */
+  private beats = 0;
+  private servedMs = 0;
 
-  constructor(task: SaveTask, access: ShardAccess) {
+  constructor(files: Files, task: SaveTask, access: ShardAccess) {
+    this.files = files;
     this.task = task;
     this.access = access;
     this.saves = new Float64Array(task.saves);
@@ -86,7 +99,8 @@ class SaveRun implements SnapshotTime {
     saves[SAVE.keptBytes] = this.access.pastGauge.usedBytes();
     this.access.admitWrites(this.task.world.workers);
     const begunMs = this.steadyMs();
-    if (begunMs - this.restedMs > WORK_MS) {
+    const workedMs = begunMs - this.restedMs;
+    if (workedMs > WORK_MS && (workedMs > LONG_WORK_MS || this.someoneIsServed(begunMs))) {
       this.sleep(REST_MS);
       this.restedMs = this.steadyMs();
     }
@@ -96,6 +110,18 @@ class SaveRun implements SnapshotTime {
       if (leftMs <= 0) return;
       this.sleep(Math.min(leftMs, LOOK_MS));
     }
+  }
+
+  /** Workers beat with each batch. */
+  private someoneIsServed(nowMs: number): boolean {
+    const { heartbeats } = this.access;
+    let beats = 0;
+    for (let worker = 0; worker < this.task.world.workers; worker++) beats += heartbeats.beats(FIRST_WORKER + worker);
+    if (beats !== this.beats) {
+      this.beats = beats;
+      this.servedMs = nowMs;
+    }
+    return nowMs - this.servedMs < SERVED_MS;
   }
 
   run(): SaveResult {
@@ -110,7 +136,7 @@ class SaveRun implements SnapshotTime {
       else if (error instanceof Error && 'syscall' in error) this.result.problem = error.message;
       else throw error;
       this.open?.abandon();
-      for (const { folder, finalName } of done) removeQuietly(systemFiles, `${folder}/${finalName}`);
+      for (const { folder, finalName } of done) removeQuietly(this.files, `${folder}/${finalName}`);
       const { latches, pasts } = this.access;
       for (const shard of this.captured) letGo({ latch: latches[shard], past: pasts[shard] }, this);
     }
@@ -119,7 +145,7 @@ class SaveRun implements SnapshotTime {
 
   private write({ shards, folder, workingName, finalName }: SaveFile): void {
     const { task, access, result } = this;
-    const file = new RdbFileWriter(systemFiles, `${folder}/${workingName}`, task.packs, task.withChecksum);
+    const file = new RdbFileWriter(this.files, `${folder}/${workingName}`, task.packs, task.withChecksum);
     this.open = file;
     for (const [name, value] of task.aux) file.aux(name, value);
     if (shards.includes(0)) for (const code of task.libraries) file.library(code);

@@ -121,6 +121,7 @@ export class Saving {
       void this.rewrite(null);
     } else {
       snapshots.lookAtSavePoints();
+      snapshots.rehearse();
     }
   }
 }

@@ -3,13 +3,15 @@
  *
  * Invariant 1: one snapshot at a time; it ends with no capture left.
  */
-import { setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { Piscina } from 'piscina';
+import { TouchAhead } from '../../native-free-shm/touch-ahead.ts';
 import type { Log } from '../admin/log.ts';
 import { SAVE } from '../admin/save-state.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
 import { systemClock } from '../env/clock.ts';
 import {
+  type RehearsalTask,
   type SaveFile,
   type SaveResult,
   type SaveTask,
@@ -28,6 +30,10 @@ const RETRY_MS = 5000;
 /** What a snapshot may need besides the data, where the settings do not say it. */
 const SHARE_OF_DATA = 0.3;
 const LEAST_BOUND_BYTES = 64 * 1024 * 1024;
+/** A snapshot of less data is over before it disturbs anybody. */
+const LARGE_BYTES = 64 * 1024 * 1024;
+/** Of the memory for what changes meanwhile so much of each shard's is touched before the cut. */
+const TOUCHED_BYTES = 2 * 1024 * 1024;
 /** How often `stop` looks whether the snapshot is over. */
 const LOOK_MS = 2;
 /** What a file is called while it is written. */
@@ -67,6 +73,9 @@ export class Snapshots {
   private pool: Piscina | null = null;
   private busy = false;
   private lastFailureMs = Number.NEGATIVE_INFINITY;
+  private rehearsed = false;
+  /** Not 0: there is work for the background thread, it need not practise any more. */
+  private readonly rehearsalEnded = new Int32Array(new SharedArrayBuffer(4));
 
   constructor(parts: SnapshotParts) {
     this.parts = parts;
@@ -132,6 +141,7 @@ export class Snapshots {
     this.busy = true;
     this.parts.saves[SAVE.stop] = 0;
     const { access, world, changes, libraries } = this.parts;
+    if (access.liveBytes() >= LARGE_BYTES) await this.touchStores();
     const cut: Cut = { roots: [], deadlines: [], changes: 0, rules: '', keys: 0, libraries: [] };
     access.pastGauge.setBound(this.memoryBound());
     let agreed = false;
@@ -153,6 +163,15 @@ export class Snapshots {
       this.busy = false;
     }
     return agreed ? cut : null;
+  }
+
+  /** No command shall wait for the system's first pages behind the pasts. */
+  private async touchStores(): Promise<void> {
+    const { access, world } = this.parts;
+    for (const [shard, { past }] of world.shards.entries()) {
+      const ahead = new TouchAhead(past.store, access.pasts[shard].store.i32);
+      for (ahead.prepare(TOUCHED_BYTES); ahead.wanted; await nextTurn()) ahead.step();
+    }
   }
 
   /** How many bytes the snapshot may need for what changes while it is written. */
@@ -200,7 +219,22 @@ export class Snapshots {
     return (await this.inBackground(task, 'runSync')) as SyncResult;
   }
 
+  /** Has the background thread practise, once there is so much data that it matters; called now and then. */
+  rehearse(): void {
+    const { access, log } = this.parts;
+    if (this.rehearsed || access.liveBytes() < LARGE_BYTES) return;
+    this.rehearsed = true;
+    const task: RehearsalTask = { ended: this.rehearsalEnded.buffer as SharedArrayBuffer };
+    this.runInPool(task, 'runRehearsal').catch((error: Error) => log.line('warning', error.message));
+  }
+
   private inBackground(task: SaveTask | SyncTask, name: string): Promise<unknown> {
+    this.rehearsed = true;
+    Atomics.store(this.rehearsalEnded, 0, 1);
+    return this.runInPool(task, name);
+  }
+
+  private runInPool(task: SaveTask | SyncTask | RehearsalTask, name: string): Promise<unknown> {
     if (this.pool === null) leaveMissingFolder();
     this.pool ??= new Piscina({
       filename: moduleUrl('../../workers/background', import.meta.url, import.meta.filename).href,
