@@ -21,7 +21,7 @@ import {
   type Place,
   readDataSet,
   readShardManifest,
-  removeFolderQuietly,
+  removeDataSet,
   shardFiles,
   sweepReplaced,
   sweepShard,
@@ -254,7 +254,7 @@ export class DataHome {
     }
     if (isMade) {
       await turnJournalOffSoon(access, memory);
-      removeFolderQuietly(systemFiles, place.folder);
+      removeDataSet(place);
     }
     return problem;
   }

@@ -152,6 +152,11 @@ export function dropUnfinished({ files, folder }: Place): void {
   if (!files.exists(`${folder}.making/${TOP_MANIFEST}`)) removeFolderQuietly(files, `${folder}.making`);
 }
 
+/** Removes a data set, and one that was complete and could not take its place. */
+export function removeDataSet({ files, folder }: Place): void {
+  for (const path of [folder, `${folder}.making`]) removeFolderQuietly(files, path);
+}
+
 /** What a data set was before: if it cannot be removed it lies there, in nobody's way. */
 export function removeFolderQuietly(files: Files, path: string): void {
   try {

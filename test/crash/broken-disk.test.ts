@@ -121,6 +121,21 @@ describeSkein('a disk that', () => {
     });
   });
 
+  test('cannot give what a reload writes its place: nothing of it is left', async () => {
+    const plant = {
+      file: 'src/persistence/data-set.ts',
+      text: 'files.rename(making, folder);',
+      replacement: "throw Object.assign(new Error('planted'), { errno: -28, code: 'ENOSPC', syscall: 'rename' });",
+    };
+    const server = await servers.start({ ...planted([plant]), options: { 'enable-debug-command': 'yes', save: '' } });
+    const client = await server.connect();
+    await client.must('SET', 'k', '1');
+    expect(((await client.call('DEBUG', 'RELOAD')) as ReplyError).message).toContain('planted');
+    expect(await client.call('GET', 'k')).toBe('1');
+    noteFaults('data sets that cannot take their place');
+    expect(readdirSync(server.folder).filter((name) => name.startsWith('appendonlydir'))).toEqual([]);
+  });
+
   test('fails to take a snapshot: writes are refused until one succeeds, unless the settings say otherwise', async () => {
     const server = await servers.start({ command: serverUnderTest(), options: { save: [900, 1000] } });
     const client = await server.connect();
