@@ -2,7 +2,7 @@
  * A list of short strings and integers in one block, byte for byte what Redis calls a listpack; so RDB files and DUMP payloads
  * take it as it is.
  *
- *   block:  | lead, the owner's | total bytes u32 | elements u16 | element | element | … | 0xff |
+ *   block:  | lead, the owner's | gap | total bytes u32 | elements u16 | element | element | … | 0xff |
  *   element: encoding and data, then its length backwards (1 to 5 bytes), so that it can be read from both ends
  *
  * Stateless over an arena: a list is the handle of its block. Places (`at`) are byte offsets from the start of the list (behind
@@ -11,6 +11,7 @@
  * Invariant 1: total bytes counts from its own word to the 0xff inclusive; the block may be longer.
  * Invariant 2: a string that is the canonical text of a 64-bit integer is kept as integer.
  * Invariant 3: elements = 65535 means: at least so many, count them.
+ * Invariant 4: there is no gap but in lists of a class that says so (`hasGap`): its bytes stand in the last word of the lead.
  */
 import type { Arena } from '../../native-free-shm/arena.ts';
 import { moveWithin } from '../../native-free-shm/bytes.ts';
@@ -44,6 +45,7 @@ export class CompactList {
   readonly arena: Arena;
   /** Bytes before the list in its block. */
   readonly lead: number;
+  protected readonly hasGap: boolean;
 
   // ---- registers of `read`
   /** The element as text: vBuf[vStart, vEnd), valid until the list changes and for the next 7 integers read. */
@@ -68,9 +70,10 @@ export class CompactList {
   private readonly textView = new DataView(this.texts.buffer, this.texts.byteOffset, this.texts.length);
   private textAt = 0;
 
-  constructor(arena: Arena, lead = 0) {
+  constructor(arena: Arena, lead = 0, hasGap = false) {
     this.arena = arena;
     this.lead = lead;
+    this.hasGap = hasGap;
     this.vBuf = this.texts;
   }
 
@@ -78,7 +81,7 @@ export class CompactList {
   create(bytes: number = EMPTY_COMPACT_BYTES): number {
     const h = this.arena.allocate(this.lead + Math.max(bytes, EMPTY_COMPACT_BYTES));
     const view = this.arena.view[h >>> 26];
-    const base = this.base(h);
+    const base = this.firstBase(h);
     view.setUint32(base, EMPTY_COMPACT_BYTES, true);
     view.setUint16(base + 4, 0, true);
     view.setUint8(base + HEADER_BYTES, END);
@@ -88,13 +91,26 @@ export class CompactList {
   /** A new list that holds these bytes, which must be a sound list (see `isSound`). */
   createFrom(bytes: Buffer, start: number, end: number): number {
     const h = this.arena.allocate(this.lead + end - start);
-    bytes.copy(this.arena.buf[h >>> 26], this.base(h), start, end);
+    bytes.copy(this.arena.buf[h >>> 26], this.firstBase(h), start, end);
     return h;
   }
 
   /** Byte position of the list in its segment's buffer. */
   base(h: number): number {
-    return ((h & OFFSET_MASK) << 4) + this.lead;
+    const base = ((h & OFFSET_MASK) << 4) + this.lead;
+    return this.hasGap ? base + this.arena.i32[h >>> 26][(base >> 2) - 1] : base;
+  }
+
+  /** As base, for a list that is about to be written into a new block: without a gap. */
+  private firstBase(h: number): number {
+    const base = ((h & OFFSET_MASK) << 4) + this.lead;
+    if (this.hasGap) this.arena.i32[h >>> 26][(base >> 2) - 1] = 0;
+    return base;
+  }
+
+  /** Bytes of the block behind the start of the list at `base`. */
+  protected roomFrom(h: number, base: number): number {
+    return this.arena.blockBytes(h) - (base - ((h & OFFSET_MASK) << 4));
   }
 
   /** Bytes of the list, lead not counted. */
@@ -353,7 +369,7 @@ export class CompactList {
     const view = arena.view[h >>> 26];
     const base = this.base(h);
     const total = view.getUint32(base, true);
-    if (this.lead + total + length + 2 > arena.blockBytes(h)) return false;
+    if (total + length + 2 > this.roomFrom(h, base)) return false;
     if (at === 0) at = total - 1;
     this.placed = at;
     let p = base + at;
@@ -439,28 +455,36 @@ export class CompactList {
     return this.arena.u8[h >>> 26][this.base(h) + at] === END;
   }
 
-  /** Opens a gap of `size` bytes at `at` (0: at the end), with a new block where this one is too short. Returns the list. */
-  private open(h: number, at: number, size: number): number {
+  /** Makes room for `size` bytes at `at` (0: at the end), with a new block where this one is too short. Returns the list. */
+  protected open(h: number, at: number, size: number): number {
     const arena = this.arena;
     const base = this.base(h);
     const total = arena.view[h >>> 26].getUint32(base, true);
     if (at === 0) at = total - 1;
     this.placed = at;
-    if (this.lead + total + size <= arena.blockBytes(h)) {
+    if (total + size <= this.roomFrom(h, base)) {
       arena.willChange(h);
       moveWithin(arena.buf[h >>> 26], base + at + size, base + at, base + total);
       arena.view[h >>> 26].setUint32(base, total + size, true);
       return h;
     }
     const next = arena.allocate(this.lead + total + size);
-    const nextBase = this.base(next);
+    this.copyLead(h, next);
+    const nextBase = this.firstBase(next);
     const from = arena.buf[h >>> 26];
     const to = arena.buf[next >>> 26];
-    from.copy(to, nextBase - this.lead, base - this.lead, base + at);
+    from.copy(to, nextBase, base, base + at);
     from.copy(to, nextBase + at + size, base + at, base + total);
     arena.view[next >>> 26].setUint32(nextBase, total + size, true);
     arena.release(h);
     return next;
+  }
+
+  private copyLead(from: number, to: number): void {
+    const source = this.arena.i32[from >>> 26];
+    const target = this.arena.i32[to >>> 26];
+    for (let i = 0; i < this.lead >> 2; i++)
+      target[((to & OFFSET_MASK) << 2) + i] = source[((from & OFFSET_MASK) << 2) + i];
   }
 
   /** Closes a gap: takes `size` bytes out at `at`. The change is announced. */
@@ -473,7 +497,7 @@ export class CompactList {
   }
 
   /** Gives a list whose block is much too long a shorter one. */
-  private shrunk(h: number): number {
+  protected shrunk(h: number): number {
     return (this.lead + this.bytes(h)) * 2 + 64 > this.arena.blockBytes(h) ? h : this.cut(h);
   }
 
@@ -483,8 +507,9 @@ export class CompactList {
     const bytes = this.lead + this.bytes(h);
     if (!arena.reserve(bytes)) return h;
     const next = arena.allocate(bytes);
-    const start = this.base(h) - this.lead;
-    arena.buf[h >>> 26].copy(arena.buf[next >>> 26], this.base(next) - this.lead, start, start + bytes);
+    const start = this.base(h);
+    this.copyLead(h, next);
+    arena.buf[h >>> 26].copy(arena.buf[next >>> 26], this.firstBase(next), start, start + bytes - this.lead);
     arena.release(h);
     return next;
   }
@@ -496,7 +521,7 @@ export class CompactList {
     if (count !== MANY) view.setUint16(at, Math.min(count + change, MANY), true);
   }
 
-  private recount(h: number): void {
+  protected recount(h: number): void {
     const u8 = this.arena.u8[h >>> 26];
     const base = this.base(h);
     let count = 0;
@@ -660,7 +685,7 @@ export class CompactList {
   /** Throws on a broken invariant. For tests and DEBUG. */
   check(h: number): void {
     const bytes = this.bytes(h);
-    if (this.lead + bytes > this.arena.blockBytes(h)) throw new Error('compact list: longer than its block');
+    if (bytes > this.roomFrom(h, this.base(h))) throw new Error('compact list: longer than its block');
     const base = this.base(h);
     if (!isSoundCompactList(this.arena.buf[h >>> 26], base, base + bytes)) throw new Error('compact list: damaged');
   }

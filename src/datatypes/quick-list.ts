@@ -2,7 +2,7 @@
  * Long lists: a chain of nodes, each of them a compact list.
  *
  *   root (16 bytes):  | first node | last node | elements | nodes |
- *   node:             | previous node, 0 = none | next node, 0 = none | compact list |
+ *   node:             | previous node, 0 = none | next node, 0 = none | … | compact list |              list-nodes.ts
  *
  * Stateless over an arena: a list is the handle of its root, which never changes. A *place* is a node and an offset in its compact
  * list; methods that move or change leave one in `node` and `at`. Every other place is void after a change.
@@ -12,7 +12,7 @@
  * Invariant 3: root and neighbours name a node by its present handle: whoever gets another one for a node calls `moved`.
  */
 import type { Arena } from '../../native-free-shm/arena.ts';
-import { CompactList } from './compact-list.ts';
+import { LIST_NODE, LIST_NODE_LEAD_BYTES, ListNodes } from './list-nodes.ts';
 import type { SizeLimits } from './size-limits.ts';
 
 const OFFSET_MASK = 0x3ffffff;
@@ -21,15 +21,13 @@ const FIRST = 0;
 const LAST = 1;
 const ELEMENTS = 2;
 const NODES = 3;
-const PREV = 0;
-const NEXT = 1;
-const NODE_LEAD_BYTES = 8;
+const PREV = LIST_NODE.prev;
+const NEXT = LIST_NODE.next;
+const NODE_LEAD_BYTES = LIST_NODE_LEAD_BYTES;
 /** Fewer nodes than these are freed at once where a range goes. */
 const DETACHED_NODES = 64;
 /** For readers of the blocks. */
 export const QUICK_ROOT = { first: FIRST, nodes: NODES } as const;
-export const QUICK_NODE_NEXT = NEXT;
-export const QUICK_NODE_LEAD_BYTES = NODE_LEAD_BYTES;
 /** Place of the first element of a compact list. */
 const FIRST_PLACE = 6;
 /** Limits in bytes by -list-max-listpack-size; longer ones count as the last. */
@@ -54,7 +52,7 @@ export function elementOverhead(bytes: number): number {
 }
 
 export class QuickList {
-  readonly nodes: CompactList;
+  readonly nodes: ListNodes;
   /** Registers: the place. */
   node = 0;
   at = 0;
@@ -67,7 +65,7 @@ export class QuickList {
   constructor(arena: Arena, limits: SizeLimits) {
     this.arena = arena;
     this.limits = limits;
-    this.nodes = new CompactList(arena, NODE_LEAD_BYTES);
+    this.nodes = new ListNodes(arena);
   }
 
   create(): number {

@@ -2,8 +2,9 @@
 import type { BlockView } from '../../native-free-shm/block-view.ts';
 import { TableWalk } from '../../native-free-shm/table-walk.ts';
 import { CompactWalk } from '../datatypes/compact-walk.ts';
+import { LIST_NODE, LIST_NODE_LEAD_BYTES } from '../datatypes/list-nodes.ts';
 import { LIST_ENCODING } from '../datatypes/list-value.ts';
-import { QUICK_NODE_LEAD_BYTES, QUICK_NODE_NEXT, QUICK_ROOT } from '../datatypes/quick-list.ts';
+import { QUICK_ROOT } from '../datatypes/quick-list.ts';
 import type { RdbWriter } from '../datatypes/rdb-writer.ts';
 import { SET_ENCODING } from '../datatypes/set-value.ts';
 import { RDB_TYPE } from './rdb-types.ts';
@@ -35,7 +36,8 @@ export class RdbListSetWriter {
     const { blocks, out } = this;
     if (encoding === LIST_ENCODING.compact) {
       out.length(1);
-      this.listNode(root, 0);
+      blocks.open(root);
+      this.listNode(blocks.byte);
       return false;
     }
     blocks.open(root);
@@ -45,11 +47,10 @@ export class RdbListSetWriter {
     return true;
   }
 
-  private listNode(handle: number, lead: number): void {
+  /** Writes the compact list at `start` of the open block. */
+  private listNode(start: number): void {
     const { blocks, out } = this;
     out.length(PACKED_NODE);
-    blocks.open(handle);
-    const start = blocks.byte + lead;
     out.string(blocks.buf, start, start + blocks.view.getUint32(start, true));
   }
 
@@ -57,8 +58,10 @@ export class RdbListSetWriter {
   listStep(budget: number): boolean {
     const { blocks } = this;
     for (; this.node !== 0 && budget > 0; budget -= 16) {
-      this.listNode(this.node, QUICK_NODE_LEAD_BYTES);
-      this.node = blocks.i32[(blocks.byte >> 2) + QUICK_NODE_NEXT];
+      blocks.open(this.node);
+      const words = blocks.byte >> 2;
+      this.listNode(blocks.byte + LIST_NODE_LEAD_BYTES + blocks.i32[words + LIST_NODE.gap]);
+      this.node = blocks.i32[words + LIST_NODE.next];
     }
     return this.node !== 0;
   }

@@ -4,8 +4,14 @@ import { Arena, createArenaMemory } from '../../../native-free-shm/arena.ts';
 import { checkMemory } from '../../../native-free-shm/memory-checker.ts';
 import { isSoundCompactList } from '../../../src/datatypes/compact-element.ts';
 import { CompactList } from '../../../src/datatypes/compact-list.ts';
+import { LIST_NODE, ListNodes } from '../../../src/datatypes/list-nodes.ts';
 
-const LEADS = [0, 16, 20];
+const KINDS = [
+  (arena: Arena) => new CompactList(arena),
+  (arena: Arena) => new CompactList(arena, 16),
+  (arena: Arena) => new CompactList(arena, 20),
+  (arena: Arena) => new ListNodes(arena),
+];
 const value = fc.oneof(
   fc.integer({ min: -5000, max: 5000 }).map(String),
   fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
@@ -110,9 +116,9 @@ function apply(
 describe('a compact list', () => {
   test('is what an array is, in every form of its elements', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...LEADS), fc.array(step, { maxLength: 40 }), (lead, steps) => {
+      fc.property(fc.constantFrom(...KINDS), fc.array(step, { maxLength: 40 }), (make, steps) => {
         const memory = createArenaMemory(1 << 24);
-        const list = new CompactList(new Arena(memory), lead);
+        const list = make(new Arena(memory));
         const model: string[] = [];
         let h = list.create();
         for (const s of steps) {
@@ -174,5 +180,61 @@ describe('a compact list', () => {
       }),
     );
     for (let cut = 0; cut < bytes.length; cut++) expect(isSoundCompactList(bytes, 0, cut)).toBe(false);
+  });
+});
+
+describe('a node of a list', () => {
+  /** Where the last element stands in the segment. */
+  const placeOfLast = (list: ListNodes, h: number): number => list.base(h) + list.last(h);
+
+  test('moves no other element when one is pushed or popped at the front', () => {
+    const list = new ListNodes(new Arena(createArenaMemory(1 << 20)));
+    const text = Buffer.from('element');
+    let h = list.create();
+    let moves = 0;
+    for (let i = 0; i < 800; i++) {
+      const before = h;
+      const place = i === 0 ? 0 : placeOfLast(list, h);
+      h = list.prepend(h, text, 0, text.length);
+      if (h !== before || placeOfLast(list, h) !== place) moves++;
+    }
+    // once for each longer block, of which there are some sixty up to 8 KiB
+    expect(moves).toBeLessThan(80);
+    const place = placeOfLast(list, h);
+    for (let i = 0; i < 300; i++) expect((h = list.remove(h, list.first(h)))).not.toBe(0);
+    expect(placeOfLast(list, h)).toBe(place);
+    expect(list.count(h)).toBe(500);
+    list.check(h);
+  });
+
+  test('shares what is free where both ends grow', () => {
+    const list = new ListNodes(new Arena(createArenaMemory(1 << 20)));
+    const text = Buffer.from('element');
+    let h = list.create(7000);
+    let moves = 0;
+    for (let i = 0; i < 600; i++) {
+      const before = list.base(h) + list.first(h);
+      h = i % 2 === 0 ? list.prepend(h, text, 0, text.length) : list.append(h, text, 0, text.length);
+      if (Math.abs(list.base(h) + list.first(h) - before) > 9) moves++;
+    }
+    expect(moves).toBeLessThan(20);
+    expect(list.count(h)).toBe(600);
+    list.check(h);
+  });
+
+  test('keeps its neighbours when it comes to another block', () => {
+    const arena = new Arena(createArenaMemory(1 << 20));
+    const list = new ListNodes(arena);
+    const text = Buffer.from('element');
+    for (const atFront of [true, false]) {
+      let h = list.create();
+      const words = (node: number): Int32Array => arena.i32[node >>> 26].subarray((node & 0x3ffffff) << 2);
+      words(h)[LIST_NODE.prev] = 17;
+      words(h)[LIST_NODE.next] = 18;
+      for (let i = 0; i < 100; i++) h = atFront ? list.prepend(h, text, 0, 7) : list.append(h, text, 0, 7);
+      h = list.remove(h, list.first(h), 90);
+      expect([words(h)[LIST_NODE.prev], words(h)[LIST_NODE.next]]).toEqual([17, 18]);
+      expect(contents(list, h)).toEqual(Array.from({ length: 10 }, () => 'element'));
+    }
   });
 });
