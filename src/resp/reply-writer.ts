@@ -27,6 +27,14 @@ const VIEW_BYTES = 192;
 
 const CR = 13;
 const LF = 10;
+/** Both as one number, the lower byte first. */
+const CR_LF = CR | (LF << 8);
+/** Lengths of fewer bytes than these have one or two digits. */
+const SHORT_BYTES = 100;
+/** By length: the first four bytes of the header of a bulk string that long, as one number. */
+const SHORT_HEADERS = Int32Array.from({ length: SHORT_BYTES }, (_, length) =>
+  Buffer.from(`$${length}\r\n`).readInt32LE(0),
+);
 const ZERO = 48;
 const SPACE = 32;
 const PLUS = 43;
@@ -200,14 +208,22 @@ export class ReplyWriter {
       return;
     }
     if (this.pos + length + HEADER_BYTES > this.limit) this.grow(length + HEADER_BYTES);
-    this.header(DOLLAR, length);
     const to = this.view;
-    const pos = this.pos;
+    let pos = this.pos;
+    if (length < SHORT_BYTES) {
+      to.setInt32(pos, SHORT_HEADERS[length], true);
+      pos += 4;
+      if (length > 9) to.setInt8(pos++, LF);
+    } else {
+      this.header(DOLLAR, length);
+      pos = this.pos;
+    }
     // eight bytes at a time, the last eight overlapping those before them
     const last = length - 8;
     for (let i = 0; i < last; i += 8) to.setBigInt64(pos + i, view.getBigInt64(start + i, true), true);
     to.setBigInt64(pos + last, view.getBigInt64(start + last, true), true);
-    this.endLine(pos + length);
+    to.setInt16(pos + length, CR_LF, true);
+    this.pos = pos + length + 2;
   }
 
   /** A text as a bulk string, one byte per character (latin1). */
