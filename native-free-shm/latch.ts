@@ -132,6 +132,11 @@ export class Latch {
     return wanted !== 0 && wanted !== this.me;
   }
 
+  /** For the holder: does somebody wait for it, or want it? Two plain reads; who has only begun to spin is not seen. */
+  isSought(): boolean {
+    return this.words[this.index] !== this.me || this.wantedByOther();
+  }
+
   /** For turn.ts, by the holder of the turn: newcomers give way from now on. */
   want(): void {
     Atomics.store(this.words, this.index + WANTED, this.me);

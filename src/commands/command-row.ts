@@ -68,6 +68,8 @@ export class CommandRow {
   readonly isScript: boolean;
   /** The gate has nothing to ask about its form but the number of arguments. */
   readonly isPlain: boolean;
+  /** May run under a latch that is kept over several commands of a pipeline: src/dispatch/command-run.ts. */
+  readonly goesInRuns: boolean;
   /** First argument of `storedValues`, 0 = none. */
   readonly firstValue: number;
   subcommands: NameTable | null = null;
@@ -95,6 +97,7 @@ export class CommandRow {
     this.isPlain = !this.isContainer && !this.atHome && (this.flagBits & FLAG.protected) === 0;
     this.firstValue = spec.storedValues?.first ?? 0;
     this.oneKey = this.reach === REACH.keys && !keys.movable && keys.first > 0 && keys.first === keys.last;
+    this.goesInRuns = this.isPlain && this.oneKey && this.run !== null && this.session === null && !this.isScript;
   }
 
   /** Do so many arguments (the name included) fit? */

@@ -83,7 +83,8 @@ export function xadd(unit: Unit, args: Args, reply: ReplyWriter): void {
   replyId(reply, id);
   unit.changed(1, STREAM_EVENT.xadd);
   if (trimming.apply(streams, root) > 0) unit.changed(1, STREAM_EVENT.xtrim, 0);
-  if (trimming.idForm !== ID_FORM.whole || trimming.approximate) addEffect(unit, args, streams, root, first);
+  if ((trimming.idForm !== ID_FORM.whole || trimming.approximate) && unit.isJournalled(1))
+    addEffect(unit, args, streams, root, first);
 }
 
 /** The effect of XADD with the id that was made, and exact trimming. */

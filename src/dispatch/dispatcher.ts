@@ -33,6 +33,7 @@ import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { PROCESS_BITS } from '../shard/world.ts';
 import type { BlockedClients } from './blocked-clients.ts';
+import { CommandRuns } from './command-run.ts';
 import type { CommandTiming } from './command-timing.ts';
 import { BUSY, DONE, type Executor, GATE, routeError, SEVERAL_SHARDS } from './executor.ts';
 import { type GateFacts, isPaused, refuseByFlags, refuseByForm, refuseByState, refuseToSubscriber } from './gate.ts';
@@ -124,6 +125,8 @@ export class Dispatcher {
   private readonly paused: PausedCommands;
   private readonly transactions: Transactions;
   readonly scripts: Scripts;
+  /** For commands of a pipeline that go together. */
+  readonly runs: CommandRuns;
   private readonly blocked: BlockedClients;
   private readonly ready: ReadyWaiters;
   private readonly ownerOf: Int32Array;
@@ -178,6 +181,8 @@ export class Dispatcher {
     this.ready = parts.ready;
     this.blocked.attach({ ...parts, finish: (session, row, start) => this.finish(session, row, start) });
     this.untimedCalls = parts.timing.countdown;
+    const { commandStats } = parts.server;
+    this.runs = new CommandRuns({ ...parts, commandStats, untimedCalls: this.untimedCalls, host: this });
     this.ownerOf = Int32Array.from({ length: parts.server.shards }, (_, shard) => shard % parts.workers);
     this.outgoing = Array.from({ length: parts.workers }, () => []);
     this.outgoingKinds = Array.from({ length: parts.workers }, () => []);
@@ -253,6 +258,18 @@ export class Dispatcher {
     if (outcome === GATE) return this.wait(session, row, args);
     if (shard < 0 || this.ownerOf[shard] === this.rings.worker || row.atHome) return this.wait(session, row, args);
     return this.forward(session, row, args, shard);
+  }
+
+  /** RunHost. */
+  letsRun(shard: number): boolean {
+    const isOwn = !this.ringMode || this.ownerOf[shard] === this.rings.worker;
+    return isOwn && !this.memoryBounded && !this.pushes.log.anyMonitor;
+  }
+
+  /** RunHost. */
+  countFailure(row: CommandRow, start: number): void {
+    this.server.commandStats.called(row.id, 0, true);
+    this.countError(start);
   }
 
   /** Serves a command while a script of this thread runs on and on: BUSY, if it is not among the few that may run. */

@@ -385,15 +385,8 @@ export class Executor {
   private runOne(shard: number, row: CommandRow, args: Args, reply: ReplyWriter, db: number, noTouch: boolean): number {
     if (!this.stateHolds()) return GATE;
     const unit = this.unit;
-    const f64 = this.f64s[shard];
-    const ks = unit.spaces[shard];
-    const arena = ks.arena;
-    const newest = f64[NEWEST_MS];
-    let now = this.clockMs;
-    if (newest > now) now = newest;
-    else if (newest < now) f64[NEWEST_MS] = now;
-    ks.clock = this.clock24(now);
-    unit.begin(args, reply, db, now, noTouch);
+    const { arena } = unit.spaces[shard];
+    unit.begin(args, reply, db, this.enterOne(shard), noTouch);
     if (unit.rules !== null) this.touchRuled(row, args);
     else if (this.touchedMark[shard] === 0) this.touch(shard);
     if ((unit.listening & SETTLING) !== 0) return this.giveWay();
@@ -411,6 +404,17 @@ export class Executor {
     this.latches[shard].release();
     if (this.large.active) this.finishLarge(reply, start, row);
     return DONE;
+  }
+
+  /** Under the latch of a unit's only shard: the unit's time (R9), which is the shard's newest from now on. */
+  enterOne(shard: number): number {
+    const f64 = this.f64s[shard];
+    const newest = f64[NEWEST_MS];
+    let now = this.clockMs;
+    if (newest > now) now = newest;
+    else if (newest < now) f64[NEWEST_MS] = now;
+    this.unit.spaces[shard].clock = this.clock24(now);
+    return now;
   }
 
   /** Unix seconds of `ms` in 24 bits, as access clocks hold them. */
@@ -560,7 +564,7 @@ export class Executor {
     return bytes > this.maxMemoryBytes;
   }
 
-  private handleFailure(error: unknown, changed: boolean, reply: ReplyWriter, mark: number, row: CommandRow): void {
+  handleFailure(error: unknown, changed: boolean, reply: ReplyWriter, mark: number, row: CommandRow): void {
     if (changed) this.poison(error);
     this.large.dropReplies();
     this.answerFailure(error, reply, mark, row);

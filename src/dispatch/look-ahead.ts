@@ -12,6 +12,8 @@ import type { Executor } from './executor.ts';
 
 /** As many loads as a core has under way, and some more. */
 const MOST_COMMANDS = 16;
+/** To hash a longer key costs no more than to compare it. */
+const MOST_COMPARED_BYTES = 64;
 
 export class LookAhead {
   /** Arguments, row and end of each command; only the first `count` count. */
@@ -78,7 +80,26 @@ export class LookAhead {
     const row = this.rows[i];
     if (row === null || !row.oneKey) return;
     const args = this.args[i];
+    if (i > 0 && this.repeatsKey(args, row.firstKey, this.args[i - 1])) return;
     const shard = this.executor.locateAhead(args, row.firstKey);
     if (shard >= 0) this.touch.add(this.executor.unit.spaces[shard], db, args.keyHash);
+  }
+
+  /** Takes hash and shard of the command before, if this one has the same key: many pipelines go to one key. */
+  private repeatsKey(args: Args, arg: number, before: Args): boolean {
+    const at = before.located;
+    if (at === 0 || arg >= args.count) return false;
+    const start = args.starts[arg];
+    const length = args.ends[arg] - start;
+    const from = before.starts[at];
+    if (before.ends[at] - from !== length || length > MOST_COMPARED_BYTES) return false;
+    const { buf } = args;
+    const beforeBuf = before.buf;
+    // keys that differ mostly do so at their ends
+    for (let i = length - 1; i >= 0; i--) if (buf[start + i] !== beforeBuf[from + i]) return false;
+    args.keyHash = before.keyHash;
+    args.keyShard = before.keyShard;
+    args.located = arg;
+    return true;
   }
 }

@@ -158,6 +158,14 @@ export class Unit {
     if (this.process !== null && this.process[DURABILITY_RULES] !== this.rulesWord) this.readRules(this.process);
   }
 
+  /** The next unit of a run: what `begin` found out still holds, for the latch was not given back since. */
+  again(args: Args): void {
+    this.args = args;
+    this.dirty = 0;
+    this.explicit = false;
+    this.partCount = 0;
+  }
+
   private readRules(process: Int32Array): void {
     this.rulesWord = process[DURABILITY_RULES];
     const anyRules = this.journalled && (this.rulesWord & ANY_RULES) !== 0;
@@ -361,6 +369,11 @@ export class Unit {
   /** Before two databases of a held shard change places. */
   noteSwap(ks: Keyspace, a: number, b: number): void {
     if (this.listening !== 0) this.listeners!.swapping(this, ks, a, b);
+  }
+
+  /** Does anything go into the journal of key argument `arg`? If not, an effect need not be put together. */
+  isJournalled(arg: number): boolean {
+    return this.journalled && this.journals[this.shardOfArg[arg]].enabled;
   }
 
   /** Starts an effect of `argc` arguments in the journal of key argument `arg`, in place of the verbatim command. */

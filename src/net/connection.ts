@@ -253,15 +253,18 @@ export class Connection implements Peer, OutputSink {
         return next === NEED_MORE ? pos : end;
       }
       for (let i = 0; i < ahead.count; i++) {
-        const args = ahead.args[i];
-        pos = ahead.ends[i];
-        if (args.count === 0) continue;
-        if (untilClock-- === 0) {
+        if (untilClock <= 0) {
           if (this.nextSegment()) stopAt = -1;
           untilClock = COMMANDS_PER_CLOCK;
         }
+        const ran = i + 1 < ahead.count ? dispatcher.runs.run(session, ahead, i, stopAt) : 0;
+        if (ran > 1) i += ran - 1;
+        const args = ahead.args[i];
+        pos = ahead.ends[i];
+        if (args.count === 0) continue;
+        untilClock -= ran === 0 ? 1 : ran;
         this.lastArgs = args;
-        if (dispatcher.dispatchRow(session, ahead.rows[i], args) !== ANSWERED) {
+        if (ran === 0 && dispatcher.dispatchRow(session, ahead.rows[i], args) !== ANSWERED) {
           this.waitingBytes = args.ends[args.count - 1] - args.starts[0];
           return pos;
         }

@@ -17,6 +17,7 @@ const ROUND_MS = 10_000;
 const MAX_STEPS = 3_000_000;
 
 const EXECUTOR = 'src/dispatch/executor.ts';
+const RUNS = 'src/dispatch/command-run.ts';
 const DISPATCHER = 'src/dispatch/dispatcher.ts';
 /** Where units of one shard and of several release their latches, and where their handlers are about to begin. */
 const RELEASES = [
@@ -33,7 +34,10 @@ const SLOW_LOOKUP: Plant = {
   text: 'const h = ks.find(db, this.hashes[arg], args.buf, args.starts[arg], args.ends[arg]);',
   replacement: `const h = ks.find(db, this.hashes[arg], args.buf, args.starts[arg], args.ends[arg]); ${busy(15)}`,
 };
-const NO_RELEASE_AT_END: Plant[] = RELEASES.map(({ release }) => ({ file: EXECUTOR, text: release, replacement: '' }));
+const NO_RELEASE_AT_END: Plant[] = [
+  ...RELEASES.map(({ release }) => ({ file: EXECUTOR, text: release, replacement: '' })),
+  { file: RUNS, text: '    latch.release();', replacement: '' },
+];
 const LATCH_NOT_TAKEN: Plant[] = [
   SLOW_LOOKUP,
   { file: EXECUTOR, text: 'if (latch.tryAcquire()) continue;', replacement: 'if (latch !== null) continue;' },
@@ -42,12 +46,25 @@ const LATCH_NOT_TAKEN: Plant[] = [
     text: 'if (!this.latches[shard].tryAcquire() && !this.acquire()) return BUSY;',
     replacement: '',
   },
+  { file: RUNS, text: 'if (!executor.latches[shard].tryAcquire()) return false;', replacement: '' },
   ...NO_RELEASE_AT_END,
 ];
 const RELEASED_TOO_EARLY: Plant[] = [
   SLOW_LOOKUP,
   ...NO_RELEASE_AT_END,
   ...RELEASES.map(({ release, begin }) => ({ file: EXECUTOR, text: begin, replacement: `${begin} ${release}` })),
+  {
+    file: RUNS,
+    text: 'const latch = executor.latches[shard];',
+    replacement: 'const latch = executor.latches[shard]; latch.release();',
+  },
+];
+/** A run gives the latch back behind its first command and goes on. */
+const RUN_WITHOUT_LATCH: Plant[] = [
+  SLOW_LOOKUP,
+  { file: RUNS, text: 'commandStats.called(row.id, 0, false);', replacement: 'if (i === from + 1) latch.release();' },
+  { file: RUNS, text: '!latch.isSought() &&', replacement: '' },
+  { file: RUNS, text: '    latch.release();', replacement: 'if (i === from) latch.release();' },
 ];
 /** The owner takes its time for what came through the ring; in order. */
 const SLOW_OWNER: Plant = {
@@ -136,6 +153,7 @@ const FAULTS: [string, string, Plant[], Hunt][] = [
   ['a latch that is not taken', 'counters', LATCH_NOT_TAKEN, COUNTERS],
   ['a latch that is not taken', 'single keys', LATCH_NOT_TAKEN, SINGLE_KEYS],
   ['a latch that is not taken', 'groups of keys', LATCH_NOT_TAKEN, GROUPS],
+  ['a run of commands that loses its latch', 'counters', RUN_WITHOUT_LATCH, COUNTERS],
   ['a latch that is released before the change ends', 'counters', RELEASED_TOO_EARLY, COUNTERS],
   ['a latch that is released before the change ends', 'groups of keys', RELEASED_TOO_EARLY, GROUPS],
   ['a forwarded command that is answered before it ran', 'single keys', ANSWERED_TOO_EARLY, FORWARDED],

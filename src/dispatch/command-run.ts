@@ -1,0 +1,177 @@
+/**
+ * Neighbouring commands of a pipeline that need the same single shard, under its latch taken once. What the gate, the latch and a unit's
+ * beginning ask is asked once for all of them: the answers cannot change while the latch is held (R3).
+ *
+ * Only what can neither wait nor be refused goes this way: plain commands of one key whose arguments are short, of a client without
+ * transaction, subscriptions or tracking, on a server where nobody listens. Everything else, and whatever is to be timed, goes through
+ * `Dispatcher.dispatchRow`, command by command.
+ *
+ * Invariant 1: each command is a unit of its own: it reserves, journals and publishes as if it were alone, and sees the same time as the
+ *              others of its batch.
+ * Invariant 2: a run ends before the next command when somebody waits for the latch or wants it, when a long value is to be copied, and
+ *              when the journal cannot follow: nothing is written, copied at length or waited for under the latch.
+ * Invariant 3: a run has no more commands than are read ahead together, so it never outlives the batch.
+ */
+import type { CommandStats } from '../admin/command-stats.ts';
+import { COUNTER } from '../admin/server-counters.ts';
+import type { CommandRow } from '../commands/command-table.ts';
+import { REPLY_MODE } from '../commands/reply-mode.ts';
+import type { Args } from '../resp/args.ts';
+import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { type Executor, OUT_OF_ROOM } from './executor.ts';
+import type { GateFacts } from './gate.ts';
+import type { LookAhead } from './look-ahead.ts';
+import type { Session } from './session.ts';
+import type { Unit } from './unit.ts';
+
+const COMMANDS_PROCESSED = COUNTER.commandsProcessed;
+/** Longer arguments go alone: what a command costs under the latch grows with them. */
+const MOST_BYTES = 1024;
+const MINUS = 45;
+
+/** What the dispatcher adds. */
+export interface RunHost {
+  /** Nobody watches commands as they come, and neither memory nor the way to this shard is restricted. */
+  letsRun(shard: number): boolean;
+  /** After a command that answered an error, without latches. */
+  countFailure(row: CommandRow, start: number): void;
+}
+
+export class CommandRuns {
+  private readonly executor: Executor;
+  private readonly unit: Unit;
+  private readonly facts: GateFacts;
+  private readonly reply: ReplyWriter;
+  private readonly counters: Float64Array;
+  private readonly commandStats: CommandStats;
+  private readonly untimedCalls: Int32Array;
+  private readonly host: RunHost;
+
+  constructor(parts: {
+    executor: Executor;
+    facts: GateFacts;
+    reply: ReplyWriter;
+    counters: Float64Array;
+    commandStats: CommandStats;
+    /** By row: calls until the next that is timed (CommandTiming). */
+    untimedCalls: Int32Array;
+    host: RunHost;
+  }) {
+    this.executor = parts.executor;
+    this.unit = parts.executor.unit;
+    this.facts = parts.facts;
+    this.reply = parts.reply;
+    this.counters = parts.counters;
+    this.commandStats = parts.commandStats;
+    this.untimedCalls = parts.untimedCalls;
+    this.host = parts.host;
+  }
+
+  /**
+   * Runs command `from` of those read ahead, which has one behind it, and as many more as go with it, until the replies pass `stopAt`.
+   * Returns how many it ran; 0: not even the first, or it has no company; it is to be dispatched as usual.
+   */
+  run(session: Session, ahead: LookAhead, from: number, stopAt: number): number {
+    const { rows, args: all, count } = ahead;
+    const shard = all[from].keyShard;
+    if (!this.goes(rows[from], all[from], shard) || !this.goes(rows[from + 1], all[from + 1], shard)) return 0;
+    if (!this.mayRun(session, shard) || !this.open(session, shard, all[from])) return 0;
+    const { executor, unit, reply, commandStats } = this;
+    const latch = executor.latches[shard];
+    let i = from;
+    let failed = false;
+    let start = reply.pos;
+    do {
+      const row = rows[i]!;
+      if (row.isWrite && this.mayLag(shard)) break;
+      start = reply.pos;
+      this.step(shard, row, all[i++]);
+      failed = reply.pos > start && reply.buf[start] === MINUS;
+      if (failed) break;
+      commandStats.called(row.id, 0, false);
+    } while (
+      i < count &&
+      !unit.large.active &&
+      !latch.isSought() &&
+      reply.pos <= stopAt &&
+      this.goes(rows[i], all[i], shard)
+    );
+    latch.release();
+    if (i === from) return 0;
+    const last = rows[i - 1]!;
+    this.counters[COMMANDS_PROCESSED] += i - from;
+    session.lastRow = last.id;
+    if (unit.large.active) executor.finishLarge(reply, start, last);
+    if (failed) this.host.countFailure(last, start);
+    return i - from;
+  }
+
+  /** Can this command be part of a run over the shard, without being timed? */
+  private goes(row: CommandRow | null, args: Args, shard: number): boolean {
+    return (
+      row?.goesInRuns === true &&
+      args.located !== 0 &&
+      args.keyShard === shard &&
+      args.ends[args.count - 1] - args.starts[0] <= MOST_BYTES &&
+      row.arityFits(args.count) &&
+      this.untimedCalls[row.id] > 0
+    );
+  }
+
+  /** What the gate asks of a session and of the server. */
+  private mayRun(session: Session, shard: number): boolean {
+    return (
+      session.authenticated &&
+      session.multi === null &&
+      session.tracking === null &&
+      !session.isSubscriber &&
+      session.replyMode === REPLY_MODE.on &&
+      this.facts.stateBits() === 0 &&
+      this.host.letsRun(shard)
+    );
+  }
+
+  /** Takes the latch and begins the units. False: it is busy, or somebody listens here; nothing is held and nothing has happened. */
+  private open(session: Session, shard: number, args: Args): boolean {
+    const { executor, unit } = this;
+    unit.held[0] = shard;
+    unit.heldCount = 1;
+    executor.gateBits = 0;
+    if (!executor.latches[shard].tryAcquire()) return false;
+    if (!executor.stateHolds()) return false;
+    const now = executor.enterOne(shard);
+    unit.begin(args, this.reply, session.db, now, session.noTouch);
+    if (unit.rules !== null || unit.listening !== 0) {
+      executor.latches[shard].release();
+      return false;
+    }
+    unit.reads?.begin(session, false);
+    executor.touch(shard);
+    return true;
+  }
+
+  /** A write might have to wait for the journal: this is found out, and waited for, without the latch. */
+  private mayLag(shard: number): boolean {
+    const journal = this.unit.journals[shard];
+    return journal.enabled && (journal.backlogFull() || journal.syncLate(this.executor.clockMs));
+  }
+
+  /** One command, a unit under the latch that is held. */
+  private step(shard: number, row: CommandRow, args: Args): void {
+    const { executor, unit, reply } = this;
+    const { arena } = unit.spaces[shard];
+    unit.hashes[row.firstKey] = args.keyHash;
+    unit.shardOfArg[row.firstKey] = shard;
+    unit.again(args);
+    this.untimedCalls[row.id]--;
+    const start = reply.pos;
+    const mutations = arena.mutations;
+    try {
+      if ((unit.writes = row.isWrite) && !executor.reserve(row, args)) reply.error(OUT_OF_ROOM);
+      else row.run!(unit, args, reply);
+      if (unit.commit(row)) executor.wrote = true;
+    } catch (error) {
+      executor.handleFailure(error, arena.mutations !== mutations, reply, start, row);
+    }
+  }
+}
