@@ -3,14 +3,15 @@
  * beginning ask is asked once for all of them: the answers cannot change while the latch is held (R3).
  *
  * Only what can neither wait nor be refused goes this way: plain commands of one key whose arguments are short, of a client without
- * transaction, subscriptions or tracking, on a server where nobody listens. Everything else, and whatever is to be timed, goes through
- * `Dispatcher.dispatchRow`, command by command.
+ * transaction, subscriptions or tracking, on a server where nobody listens. Everything else goes through `Dispatcher.dispatchRow`,
+ * command by command.
  *
  * Invariant 1: each command is a unit of its own: it reserves, journals and publishes as if it were alone, and sees the same time as the
  *              others of its batch.
  * Invariant 2: a run ends before the next command when somebody waits for the latch or wants it, when a long value is to be copied, and
  *              when the journal cannot follow: nothing is written, copied at length or waited for under the latch.
- * Invariant 3: a run has no more commands than are read ahead together, so it never outlives the batch.
+ * Invariant 3: a run has no more commands than are read ahead together, so it never outlives the batch; where commands may take long,
+ *              all of which are timed, it ends behind the one that passes MOST_MS.
  */
 import type { CommandStats } from '../admin/command-stats.ts';
 import { COUNTER } from '../admin/server-counters.ts';
@@ -18,16 +19,21 @@ import type { CommandRow } from '../commands/command-table.ts';
 import { REPLY_MODE } from '../commands/reply-mode.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
+import type { CommandTiming } from './command-timing.ts';
 import { type Executor, OUT_OF_ROOM } from './executor.ts';
 import type { GateFacts } from './gate.ts';
-import type { LookAhead } from './look-ahead.ts';
+import { type LookAhead, MOST_COMMANDS } from './look-ahead.ts';
 import type { Session } from './session.ts';
 import type { Unit } from './unit.ts';
 
 const COMMANDS_PROCESSED = COUNTER.commandsProcessed;
 /** Longer arguments go alone: what a command costs under the latch grows with them. */
 const MOST_BYTES = 1024;
+/** So long the latch is kept over commands that are timed, in milliseconds: no longer than others spin for it. */
+const MOST_MS = 0.02;
 const MINUS = 45;
+/** Of a command that was not timed. */
+const UNTIMED = -1;
 
 /** What the dispatcher adds. */
 export interface RunHost {
@@ -44,8 +50,17 @@ export class CommandRuns {
   private readonly reply: ReplyWriter;
   private readonly counters: Float64Array;
   private readonly commandStats: CommandStats;
+  private readonly timing: CommandTiming;
+  /** By row: calls until the next that is timed. */
   private readonly untimedCalls: Int32Array;
   private readonly host: RunHost;
+  /** By place among the commands read ahead: how long it took, in milliseconds. */
+  private readonly took = new Float64Array(MOST_COMMANDS);
+  /** The same for what `CommandTiming.isExact` said. */
+  private readonly exact = new Uint8Array(MOST_COMMANDS);
+  /** When the first timed command of the run began, and the last one ended; 0: there was none, or another came behind it. */
+  private firstBeganMs = 0;
+  private lastEndedMs = 0;
 
   constructor(parts: {
     executor: Executor;
@@ -53,8 +68,7 @@ export class CommandRuns {
     reply: ReplyWriter;
     counters: Float64Array;
     commandStats: CommandStats;
-    /** By row: calls until the next that is timed (CommandTiming). */
-    untimedCalls: Int32Array;
+    timing: CommandTiming;
     host: RunHost;
   }) {
     this.executor = parts.executor;
@@ -63,7 +77,8 @@ export class CommandRuns {
     this.reply = parts.reply;
     this.counters = parts.counters;
     this.commandStats = parts.commandStats;
-    this.untimedCalls = parts.untimedCalls;
+    this.timing = parts.timing;
+    this.untimedCalls = parts.timing.countdown;
     this.host = parts.host;
   }
 
@@ -81,11 +96,19 @@ export class CommandRuns {
     let i = from;
     let failed = false;
     let start = reply.pos;
+    this.firstBeganMs = this.lastEndedMs = 0;
     do {
       const row = rows[i]!;
       if (row.isWrite && this.mayLag(shard)) break;
       start = reply.pos;
-      this.step(shard, row, all[i++]);
+      if (--this.untimedCalls[row.id] < 0) {
+        this.stepTimed(shard, row, all[i], i);
+      } else {
+        this.step(shard, row, all[i]);
+        this.took[i] = UNTIMED;
+        this.lastEndedMs = 0;
+      }
+      i++;
       failed = reply.pos > start && reply.buf[start] === MINUS;
       if (failed) break;
       commandStats.called(row.id, 0, false);
@@ -93,6 +116,7 @@ export class CommandRuns {
       i < count &&
       !unit.large.active &&
       !latch.isSought() &&
+      this.lastEndedMs - this.firstBeganMs <= MOST_MS &&
       reply.pos <= stopAt &&
       this.goes(rows[i], all[i], shard)
     );
@@ -103,18 +127,20 @@ export class CommandRuns {
     session.lastRow = last.id;
     if (unit.large.active) executor.finishLarge(reply, start, last);
     if (failed) this.host.countFailure(last, start);
+    for (let k = from; k < i; k++) {
+      if (this.took[k] !== UNTIMED) this.timing.ended(rows[k]!, all[k], this.took[k], this.exact[k] === 1, session);
+    }
     return i - from;
   }
 
-  /** Can this command be part of a run over the shard, without being timed? */
+  /** Can this command be part of a run over the shard? */
   private goes(row: CommandRow | null, args: Args, shard: number): boolean {
     return (
       row?.goesInRuns === true &&
       args.located !== 0 &&
       args.keyShard === shard &&
       args.ends[args.count - 1] - args.starts[0] <= MOST_BYTES &&
-      row.arityFits(args.count) &&
-      this.untimedCalls[row.id] > 0
+      row.arityFits(args.count)
     );
   }
 
@@ -156,6 +182,18 @@ export class CommandRuns {
     return journal.enabled && (journal.backlogFull() || journal.syncLate(this.executor.clockMs));
   }
 
+  /** As step, for a command that is to be timed; what this says is told when the latch has been given back. */
+  private stepTimed(shard: number, row: CommandRow, args: Args, place: number): void {
+    const { timing } = this;
+    timing.recount(row.id);
+    this.exact[place] = timing.isExact(row.id) ? 1 : 0;
+    const began = this.lastEndedMs === 0 ? timing.now() : this.lastEndedMs;
+    if (this.firstBeganMs === 0) this.firstBeganMs = began;
+    this.step(shard, row, args);
+    this.lastEndedMs = timing.now();
+    this.took[place] = this.lastEndedMs - began;
+  }
+
   /** One command, a unit under the latch that is held. */
   private step(shard: number, row: CommandRow, args: Args): void {
     const { executor, unit, reply } = this;
@@ -163,7 +201,6 @@ export class CommandRuns {
     unit.hashes[row.firstKey] = args.keyHash;
     unit.shardOfArg[row.firstKey] = shard;
     unit.again(args);
-    this.untimedCalls[row.id]--;
     const start = reply.pos;
     const mutations = arena.mutations;
     try {

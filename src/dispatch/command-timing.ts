@@ -108,20 +108,34 @@ export class CommandTiming {
 
   /** A call of `row` that is to be timed begins: the row's countdown went below 0. The moment to hand to `end`. */
   begin(row: number): number {
+    this.recount(row);
+    return this.steadyMs();
+  }
+
+  /** As `begin`, for who reads the clock by `now`; `ended` follows. */
+  recount(row: number): void {
     if (this.warm[row] > 0) {
       this.warm[row]--;
       this.countdown[row] = 0;
     } else {
       this.countdown[row] = this.periods[row];
     }
-    return this.steadyMs();
   }
 
   /** The call ended whose `begin` gave `began`. */
   end(row: CommandRow, args: Args, began: number, client: SlowLogClient): void {
-    const ms = this.steadyMs() - began;
+    this.ended(row, args, this.steadyMs() - began, this.isExact(row.id), client);
+  }
+
+  /** The same, where it is known that it took `ms`; `exact`: what `isExact` said when it began. */
+  ended(row: CommandRow, args: Args, ms: number, exact: boolean, client: SlowLogClient): void {
     this.segmentTimedMs += ms;
-    this.note(row, args, ms, this.countdown[row.id] === 0, client);
+    this.note(row, args, ms, exact, client);
+  }
+
+  /** Does the timed call of the row that has just begun stand for itself alone? */
+  isExact(row: number): boolean {
+    return this.countdown[row] === 0;
   }
 
   /** As `end`, for a call out of a script: SLOWLOG shows the script. */

@@ -182,7 +182,7 @@ export class Dispatcher {
     this.blocked.attach({ ...parts, finish: (session, row, start) => this.finish(session, row, start) });
     this.untimedCalls = parts.timing.countdown;
     const { commandStats } = parts.server;
-    this.runs = new CommandRuns({ ...parts, commandStats, untimedCalls: this.untimedCalls, host: this });
+    this.runs = new CommandRuns({ ...parts, commandStats, host: this });
     this.ownerOf = Int32Array.from({ length: parts.server.shards }, (_, shard) => shard % parts.workers);
     this.outgoing = Array.from({ length: parts.workers }, () => []);
     this.outgoingKinds = Array.from({ length: parts.workers }, () => []);

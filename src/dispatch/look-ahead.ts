@@ -11,7 +11,7 @@ import type { RequestReader } from '../resp/request-reader.ts';
 import type { Executor } from './executor.ts';
 
 /** As many loads as a core has under way, and some more. */
-const MOST_COMMANDS = 16;
+export const MOST_COMMANDS = 16;
 /** To hash a longer key costs no more than to compare it. */
 const MOST_COMPARED_BYTES = 64;
 

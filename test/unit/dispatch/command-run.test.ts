@@ -26,10 +26,9 @@ class Pipelines {
   }
 
   /** Sends the commands at once; returns their replies, one behind the other. */
-  send(commands: readonly Command[], session: Session = this.server.session, stopAt = WIDE): string {
+  send(commands: readonly Command[], session: Session = this.server.session, stopAt = WIDE, untimed = 1000): string {
     const { dispatcher, executor, reply } = this.server.parts();
-    // as if every row had been timed often enough
-    this.server.timing.countdown.fill(1000);
+    this.server.timing.countdown.fill(untimed);
     const words = (command: Command) =>
       `*${command.length}\r\n${command.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`;
     const input = Buffer.from(commands.map(words).join(''));
@@ -172,6 +171,28 @@ describe('commands under one latch', () => {
     ]);
     expect(replies).toBe(`$-1\r\n$200000\r\n${'x'.repeat(200_000)}\r\n$-1\r\n$-1\r\n`);
     expect(pipelines.takeRan()).toEqual([2, 2]);
+  });
+
+  test('are timed as those that run alone, and end when they have taken long enough', () => {
+    const pipelines = new Pipelines();
+    const { server } = pipelines;
+    server.run('CONFIG', 'SET', 'slowlog-log-slower-than', '0');
+    server.run('CONFIG', 'RESETSTAT');
+    server.run('SLOWLOG', 'RESET');
+    let clockMs = 1000;
+    // each reading of the clock is 4.5 µs later
+    server.steadyMs = () => (clockMs += 0.0045);
+    pipelines.send(
+      Array.from({ length: 16 }, (_, i) => ['LRANGE', `list ${i}`, '0', '-1']),
+      undefined,
+      WIDE,
+      0,
+    );
+    // the fifth one ends beyond 20 µs, each time; the last one is alone
+    expect(pipelines.takeRan()).toEqual([5, 5, 5]);
+    expect(server.run('INFO', 'commandstats')).toMatch(/cmdstat_lrange:calls=16,usec=72,/);
+    const noted = server.run('SLOWLOG', 'GET', '-1');
+    for (let i = 0; i < 16; i++) expect(noted).toContain(`list ${i}\r\n`);
   });
 
   const ALONE: [string, (pipelines: Pipelines) => void][] = [
