@@ -44,8 +44,8 @@ function reserveCopy(unit: Unit, to: Keyspace, from: Keyspace, h: number, args: 
 }
 
 /**
- * Writes a copy of the value `h` of `from` to key argument 2 in database `dbTo`, over `old` (0: absent). False after an error
- * reply: no room, and nothing has changed.
+ * Writes a copy of the value `h` of `from` to key argument 2 in database `dbTo`, where `old` (0: nothing) goes: the key is a new one, as in
+ * Redis. False after an error reply: no room, and nothing has changed.
  */
 function writeCopy(
   unit: Unit,
@@ -62,9 +62,10 @@ function writeCopy(
   const start = args.starts[2];
   const end = args.ends[2];
   if (from.typeOf(h) === TYPE_STRING) {
+    if (old !== 0) to.remove(dbTo, old);
     const raw = from.isRaw(h);
     from.value(h);
-    to.setString(dbTo, hash, args.buf, start, end, from.vBuf, from.vStart, from.vEnd, deadline, old, raw);
+    to.setString(dbTo, hash, args.buf, start, end, from.vBuf, from.vStart, from.vEnd, deadline, 0, raw);
     return true;
   }
   const payload = payloadOf(from, h, false, true);
@@ -76,7 +77,8 @@ function writeCopy(
     return false;
   }
   if (outcome !== READ.ok) throw new Error(`a value of our own cannot be read: ${value.damage}`);
-  to.createStructure(dbTo, hash, args.buf, start, end, value.type, value.root, value.encoding, deadline, old);
+  if (old !== 0) to.remove(dbTo, old);
+  to.createStructure(dbTo, hash, args.buf, start, end, value.type, value.root, value.encoding, deadline, 0);
   return true;
 }
 

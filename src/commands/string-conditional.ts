@@ -115,6 +115,7 @@ function setPair(unit: Unit, args: Args, i: number, deadline: number): void {
   }
   store(unit, args, i, i + 1, deadline, h);
   unit.changed(i, STRING_EVENT.set);
+  if (deadline >= 0) unit.changed(i, GENERIC_EVENT.expire, 0);
   const effect = unit.effect(i, deadline === NO_DEADLINE ? 3 : deadline === KEEP_DEADLINE ? 4 : 5);
   effect.argText('SET');
   effect.arg(buf, starts[i], ends[i]);

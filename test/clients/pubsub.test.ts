@@ -104,6 +104,39 @@ describe('ioredis', () => {
     await redis.config('SET', 'notify-keyspace-events', '');
   });
 
+  test('key events of keys that are new, also where another one gives way; deadlines tell of themselves', async () => {
+    const [subscriber, redis] = [io(), io()];
+    await redis.config('SET', 'notify-keyspace-events', 'EAn');
+    const seen: string[] = [];
+    subscriber.on('pmessage', (_pattern, channel, message) => seen.push(`${channel} ${message}`));
+    await subscriber.psubscribe('__keyevent@*');
+    await redis.call('MSETEX', 2, 'a', 1, 'b', 2, 'EX', 100);
+    await redis.rpush('list', 'x');
+    await redis.copy('a', 'b', 'REPLACE');
+    await redis.copy('list', 'b', 'REPLACE');
+    await redis.rename('a', 'b');
+    await redis.set('b', 3);
+    await redis.del('b', 'list');
+    const expected = [
+      ...['new a', 'set a', 'expire a', 'new b', 'set b', 'expire b', 'new list', 'rpush list'],
+      ...[
+        'new b',
+        'copy_to b',
+        'new b',
+        'copy_to b',
+        'new b',
+        'rename_from a',
+        'rename_to b',
+        'set b',
+        'del b',
+        'del list',
+      ],
+    ];
+    await waitUntil('the last event', () => seen.at(-1) === '__keyevent@0__:del list');
+    expect(seen.map((one) => one.replace('__keyevent@0__:', ''))).toEqual(expected);
+    await redis.config('SET', 'notify-keyspace-events', '');
+  });
+
   test('MONITOR shows what all connections do, without secrets', async () => {
     const [one, two] = [io(), io()];
     const monitor = await one.monitor();
