@@ -40,7 +40,11 @@ function run(buf: Buffer): number {
   let inBatch = 0;
   while (pos < buf.length) {
     ahead.read(reader, buf, pos, buf.length, 0);
-    for (let i = 0; i < ahead.count; i++) dispatcher.dispatchRow(session, ahead.rows[i], ahead.args[i]);
+    for (let i = 0; i < ahead.count; ) {
+      const ran = i + 1 < ahead.count ? dispatcher.runs.run(session, ahead, i, Number.POSITIVE_INFINITY) : 0;
+      if (ran === 0) dispatcher.dispatchRow(session, ahead.rows[i], ahead.args[i]);
+      i += Math.max(ran, 1);
+    }
     pos = ahead.ends[ahead.count - 1];
     inBatch += ahead.count;
     if (inBatch >= PIPELINE) {

@@ -100,6 +100,8 @@ class World {
     const thread: ConnectionThread = {
       dispatcher: {
         dispatchRow: (_: Session, __: unknown, args: Args) => this.dispatch(args, reply),
+        // each command by itself
+        runs: { run: () => 0 },
         publish() {},
       } as unknown as Dispatcher,
       outbox,
