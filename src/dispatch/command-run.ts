@@ -1,6 +1,6 @@
 /**
- * Neighbouring commands of a pipeline that need the same single shard, under its latch taken once. What the gate, the latch and a unit's
- * beginning ask is asked once for all of them: the answers cannot change while the latch is held (R3).
+ * Neighbouring commands of a pipeline, each of a single key: those of the same shard under its latch taken once. What the gate, the
+ * latch and a unit's beginning ask is asked once for all of them: the answers cannot change while the latch is held (R3).
  *
  * Only what can neither wait nor be refused goes this way: plain commands of one key whose arguments are short, of a client without
  * transaction, subscriptions or tracking, on a server where nobody listens. Everything else goes through `Dispatcher.dispatchRow`,
@@ -58,7 +58,9 @@ export class CommandRuns {
   private readonly took = new Float64Array(MOST_COMMANDS);
   /** The same for what `CommandTiming.isExact` said. */
   private readonly exact = new Uint8Array(MOST_COMMANDS);
-  /** When the first timed command of the run began, and the last one ended; 0: there was none, or another came behind it. */
+  /** The next command may be tried, too. */
+  private goesOn = false;
+  /** When the first timed command under the latch began, and the last one ended; 0: there was none, or another came behind it. */
   private firstBeganMs = 0;
   private lastEndedMs = 0;
 
@@ -88,18 +90,31 @@ export class CommandRuns {
    */
   run(session: Session, ahead: LookAhead, from: number, stopAt: number): number {
     const { rows, args: all, count } = ahead;
-    const shard = all[from].keyShard;
-    if (!this.goes(rows[from], all[from], shard) || !this.goes(rows[from + 1], all[from + 1], shard)) return 0;
-    if (!this.mayRun(session, shard) || !this.open(session, shard, all[from])) return 0;
+    if (!this.goes(rows[from], all[from]) || !this.goes(rows[from + 1], all[from + 1]) || !this.mayRun(session))
+      return 0;
+    let i = from;
+    do {
+      const shard = all[i].keyShard;
+      if (!this.host.letsRun(shard) || !this.open(session, shard, all[i])) break;
+      i = this.underLatch(session, ahead, i, stopAt, shard);
+    } while (this.goesOn && i < count && this.goes(rows[i], all[i]));
+    return i - from;
+  }
+
+  /** Those from `from` on that need this shard, whose latch is held, and which is then given back. Returns the place behind them. */
+  private underLatch(session: Session, ahead: LookAhead, from: number, stopAt: number, shard: number): number {
+    const { rows, args: all, count } = ahead;
     const { executor, unit, reply, commandStats } = this;
     const latch = executor.latches[shard];
     let i = from;
     let failed = false;
+    let goesOn = false;
     let start = reply.pos;
     this.firstBeganMs = this.lastEndedMs = 0;
     do {
       const row = rows[i]!;
-      if (row.isWrite && this.mayLag(shard)) break;
+      goesOn = !row.isWrite || !this.mayLag(shard);
+      if (!goesOn) break;
       start = reply.pos;
       if (--this.untimedCalls[row.id] < 0) {
         this.stepTimed(shard, row, all[i], i);
@@ -110,50 +125,52 @@ export class CommandRuns {
       }
       i++;
       failed = reply.pos > start && reply.buf[start] === MINUS;
-      if (failed) break;
-      commandStats.called(row.id, 0, false);
-    } while (
-      i < count &&
-      !unit.large.active &&
-      !latch.isSought() &&
-      this.lastEndedMs - this.firstBeganMs <= MOST_MS &&
-      reply.pos <= stopAt &&
-      this.goes(rows[i], all[i], shard)
-    );
+      if (!failed) commandStats.called(row.id, 0, false);
+      goesOn =
+        !failed &&
+        !unit.large.active &&
+        !latch.isSought() &&
+        this.lastEndedMs - this.firstBeganMs <= MOST_MS &&
+        reply.pos <= stopAt;
+    } while (goesOn && i < count && all[i].keyShard === shard && this.goes(rows[i], all[i]));
     latch.release();
-    if (i === from) return 0;
-    const last = rows[i - 1]!;
-    this.counters[COMMANDS_PROCESSED] += i - from;
-    session.lastRow = last.id;
-    if (unit.large.active) executor.finishLarge(reply, start, last);
-    if (failed) this.host.countFailure(last, start);
-    for (let k = from; k < i; k++) {
-      if (this.took[k] !== UNTIMED) this.timing.ended(rows[k]!, all[k], this.took[k], this.exact[k] === 1, session);
-    }
-    return i - from;
+    this.goesOn = goesOn;
+    if (i > from) this.finish(session, ahead, from, i, start, failed);
+    return i;
   }
 
-  /** Can this command be part of a run over the shard? */
-  private goes(row: CommandRow | null, args: Args, shard: number): boolean {
+  /** Without the latch: what is said of commands from … to - 1, whose last one's reply began at `start`. */
+  private finish(session: Session, ahead: LookAhead, from: number, to: number, start: number, failed: boolean): void {
+    const { rows, args } = ahead;
+    const last = rows[to - 1]!;
+    this.counters[COMMANDS_PROCESSED] += to - from;
+    session.lastRow = last.id;
+    if (this.unit.large.active) this.executor.finishLarge(this.reply, start, last);
+    if (failed) this.host.countFailure(last, start);
+    for (let i = from; i < to; i++) {
+      if (this.took[i] !== UNTIMED) this.timing.ended(rows[i]!, args[i], this.took[i], this.exact[i] === 1, session);
+    }
+  }
+
+  /** Can this command be part of a run? */
+  private goes(row: CommandRow | null, args: Args): boolean {
     return (
       row?.goesInRuns === true &&
       args.located !== 0 &&
-      args.keyShard === shard &&
       args.ends[args.count - 1] - args.starts[0] <= MOST_BYTES &&
       row.arityFits(args.count)
     );
   }
 
   /** What the gate asks of a session and of the server. */
-  private mayRun(session: Session, shard: number): boolean {
+  private mayRun(session: Session): boolean {
     return (
       session.authenticated &&
       session.multi === null &&
       session.tracking === null &&
       !session.isSubscriber &&
       session.replyMode === REPLY_MODE.on &&
-      this.facts.stateBits() === 0 &&
-      this.host.letsRun(shard)
+      this.facts.stateBits() === 0
     );
   }
 
