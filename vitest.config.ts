@@ -20,8 +20,8 @@ const common = {
   // planted faults are compiled by what Node.js itself strips types with, which it calls experimental
   execArgv: ['--disable-warning=ExperimentalWarning'],
   pool: 'forks' as const,
-  // some tests only wait: with two at a time on two cores a fifth of the time nobody has anything to do
-  maxWorkers: 3,
+  // some tests only wait: with two at a time on two cores a fifth of the time nobody has anything to do, with three a tenth and more
+  maxWorkers: 4,
   testTimeout: 60_000,
   hookTimeout: 30_000,
 };

@@ -33,8 +33,9 @@ if (Object.keys(wanted).length > 0 && typeof process.execve === 'function') {
   const args = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   process.execve(process.execPath, args, { ...env, ...wanted });
 }
-const { favourInlining } = await import('./env/compiler.ts');
+const { favourInlining, startWithYoungRoom } = await import('./env/compiler.ts');
 favourInlining();
+startWithYoungRoom();
 const { findModulesByPath } = await import('./env/source-modules.ts');
 findModulesByPath(import.meta.filename);
 // for systems on which a process cannot start over

@@ -53,7 +53,10 @@ export const GLOBAL = {
   bell: 80,
   /** Float64 index of the statistics below. */
   statistics: 96,
-  /** Words of the sync lanes, see sync-lanes.ts. */
+  /** How many sync lanes there are by now, and 1: somebody in a round could use them. See sync-lanes.ts. */
+  lanesRunning: 53,
+  lanesWanted: 54,
+  /** Words of the sync lanes. */
   lanes: 256,
 } as const;
 export const LANE_WORDS = 32;

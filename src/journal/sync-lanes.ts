@@ -1,6 +1,7 @@
 /**
  * Syncs of several files at the same time: who is in a round does one itself and hands others to lanes, threads that do nothing else.
- * (Never libuv's pool: a sync there waits behind everybody's work, R18.) With no lanes all is done one after the other.
+ * (Never libuv's pool: a sync there waits behind everybody's work, R18.) With no lanes all is done one after the other; so it is at first, for
+ * many servers never sync two files at a time: who could use lanes says so, and the acceptor starts them.
  *
  *   lane words   doorbell (16) │ task: 0 none, 1 + file number │ result: 0 under way, 1 done, < 0 error number
  *                               round → lane                     lane → round
@@ -34,7 +35,8 @@ export class SyncLanes {
     let failed = -1;
     for (let next = 0; next < fds.length; ) {
       const first = next++;
-      const handed = Math.min(this.bells.length, fds.length - next);
+      const left = fds.length - next;
+      const handed = left === 0 ? 0 : Math.min(this.running(), left);
       for (let lane = 0; lane < handed; lane++) this.hand(lane, fds[next + lane]);
       const own = syncOne(this.files, fds[first]);
       if (own < 0) failed = this.fail(first, own);
@@ -46,6 +48,13 @@ export class SyncLanes {
       next += handed;
     }
     return failed;
+  }
+
+  /** Lanes that may be used; they are asked for where they could be. */
+  private running(): number {
+    const running = Atomics.load(this.i32, GLOBAL.lanesRunning);
+    if (running < this.bells.length) Atomics.store(this.i32, GLOBAL.lanesWanted, 1);
+    return running;
   }
 
   /** Error number of the last failed sync. */
@@ -90,6 +99,14 @@ function syncOne(files: Files, fd: number): number {
   } catch (error) {
     return errnoOf(error);
   }
+}
+
+/** Whether somebody could use lanes that are not there. From now on they are: the caller starts them all. */
+export function takeLaneWish(memory: JournalMemory): boolean {
+  const i32 = new Int32Array(memory.control);
+  if (Atomics.exchange(i32, GLOBAL.lanesWanted, 0) === 0) return false;
+  // a lane finds the task that it was given before it began
+  return Atomics.exchange(i32, GLOBAL.lanesRunning, memory.lanes) === 0;
 }
 
 /** The life of lane `lane`, on its own thread: returns when the journal thread has finished. */

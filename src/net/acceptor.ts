@@ -30,6 +30,7 @@ import { errnoText } from '../env/files.ts';
 import { random32, randomHex } from '../env/random.ts';
 import type { JournalReport } from '../journal/committer.ts';
 import { createJournalMemory, JOURNAL_STATE, type JournalMemory } from '../journal/journal-memory.ts';
+import { takeLaneWish } from '../journal/sync-lanes.ts';
 import type { FromWorker, Identity } from '../messages/thread-messages.ts';
 import { DamageError } from '../persistence/damage.ts';
 import { DataSetError } from '../persistence/data-set.ts';
@@ -354,27 +355,35 @@ export class Acceptor {
       });
     }
     const ready = this.supervisor.nextOfAll('ready');
-    this.startJournalThreads();
+    this.startJournalThread();
     await ready;
   }
 
-  /** The journal thread and the sync lanes. */
-  private startJournalThreads(): void {
+  /** A thread that clients have nothing to do with. */
+  private startBeside(file: string, workerData: object, name: string, title: string): Worker {
+    const url = moduleUrl(`../../workers/${file}`, import.meta.url, import.meta.filename);
+    const thread = new Worker(url, { workerData, name, trackUnmanagedFds: false }); // as for the workers
+    this.supervisor.watchJournal(thread, title);
+    return thread;
+  }
+
+  private startJournalThread(): void {
     const { journal, memories, world } = this;
-    const start = (file: string, workerData: object, name: string, title: string): Worker => {
-      const url = moduleUrl(`../../workers/${file}`, import.meta.url, import.meta.filename);
-      const thread = new Worker(url, { workerData, name, trackUnmanagedFds: false }); // as for the workers
-      this.supervisor.watchJournal(thread, title);
-      return thread;
-    };
     const words = { first: PROCESS.doorbells, stride: DOORBELL_WORDS, threads: this.threads + 1 };
     const doorbells = { memory: world.process, ...words };
     const threshold = INDEX['latency-monitor-threshold'];
     const latency = { events: memories.latencyEvents, numbers: memories.settings.values, threshold };
-    const thread = start('journal', { journal, doorbells, latency }, 'skein-journal', 'the journal thread');
+    const data = { journal, doorbells, latency };
+    const thread = this.startBeside('journal', data, 'skein-journal', 'the journal thread');
     thread.on('message', (report: JournalReport) => this.onJournalReport(report));
+  }
+
+  /** Sync lanes, once files are to be synced at the same time. */
+  private startLanesIfWanted(): void {
+    const { journal } = this;
+    if (!takeLaneWish(journal)) return;
     for (let lane = 0; lane < journal.lanes; lane++)
-      start('sync-lane', { journal, lane }, `skein-sync-${lane}`, `sync lane ${lane}`);
+      this.startBeside('sync-lane', { journal, lane }, `skein-sync-${lane}`, `sync lane ${lane}`);
   }
 
   private onJournalReport(report: JournalReport): void {
@@ -447,6 +456,7 @@ export class Acceptor {
     this.shutdown.checkShards();
     this.saving.look();
     this.memoryAhead.look();
+    this.startLanesIfWanted();
     const late = this.latchWatch.look(systemClock.steadyMs(), LATCH_BOUND_MS);
     if (late >= 0 && !this.runningScripts.isRunning(this.latchWatch.holderOf(late)))
       this.shutdown.die(

@@ -175,6 +175,8 @@ function cpuMs(pid: number): number {
   return ran.reduce((sum, nanoseconds) => sum + nanoseconds, 0) / 1e6;
 }
 
+const nameOf = (pid: number) => (thread: string) => readFileSync(`/proc/${pid}/task/${thread}/comm`, 'utf8').trim();
+
 describe.skipIf(stock)('thrift', () => {
   test('an idle server sleeps', async () => {
     const server = await start(AOF);
@@ -191,6 +193,20 @@ describe.skipIf(stock)('thrift', () => {
     const percent = (cpuMs(server.pid) - before) / 30;
     console.log(`idle: ${percent.toFixed(2)} % of one core`);
     expect(percent).toBeLessThan(2); // aim: 1
+  });
+
+  test('threads that sync files at the same time are started when there are such files', async () => {
+    const server = await start({ ...AOF, appendfsync: 'always' });
+    const threads = () => readdirSync(`/proc/${server.pid}/task`).map(nameOf(server.pid)).sort();
+    const client = await server.connect();
+    await client.must('SET', 'k', 'v');
+    expect(threads()).toContain('skein-journal');
+    expect(threads()).not.toContain('skein-sync-0');
+    await waitUntil('a sync lane', async () => {
+      await client.must('MSET', ...Array.from({ length: 20 }, (_, n) => [`k${n}`, n]).flat());
+      return threads().includes('skein-sync-0');
+    });
+    expect(await server.stop()).toEqual(CLEAN);
   });
 
   const ways: [string, ServerCommand, number][] =

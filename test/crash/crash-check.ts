@@ -15,7 +15,7 @@ export interface Durability {
 /** A run of positions between which a shard's keys did not change: [first, next run's first). */
 interface Run {
   readonly first: number;
-  readonly text: string;
+  readonly state: KeyValues;
 }
 
 function shardOf(key: string, shards: number): number {
@@ -24,15 +24,17 @@ function shardOf(key: string, shards: number): number {
 }
 
 function textOf(state: KeyValues, keys: readonly string[]): string {
-  return JSON.stringify(keys.map((key) => state.get(key) ?? null));
+  return JSON.stringify(keys.map((key) => state.get(key) ?? null)).slice(0, 400);
 }
 
-function runsOf(history: ClientHistory, keys: readonly string[]): Run[] {
-  const runs: Run[] = [];
-  history.states.forEach((state, position) => {
-    const text = textOf(state, keys);
-    if (runs.length === 0 || runs[runs.length - 1].text !== text) runs.push({ first: position, text });
-  });
+function areSame(a: KeyValues, b: KeyValues, keys: readonly string[]): boolean {
+  return keys.every((key) => a.get(key) === b.get(key));
+}
+
+function runsOf({ states }: ClientHistory, keys: readonly string[]): Run[] {
+  const runs: Run[] = [{ first: 0, state: states[0] }];
+  for (let first = 1; first < states.length; first++)
+    if (!areSame(states[first], states[first - 1], keys)) runs.push({ first, state: states[first] });
   return runs;
 }
 
@@ -43,12 +45,12 @@ export function checkRecovered(history: ClientHistory, found: KeyValues, promise
   const runs = shards.map((shard) => runsOf(history, keysByShard.get(shard)!));
   const fitting = shards.map((shard, s) => {
     const least = promise.durable(history, shard);
-    const text = textOf(found, keysByShard.get(shard)!);
+    const keys = keysByShard.get(shard)!;
     const fits = runs[s].flatMap((run, i) => {
       const last = (runs[s][i + 1]?.first ?? history.states.length) - 1;
-      return run.text === text && last >= least ? [i] : [];
+      return last >= least && areSame(run.state, found, keys) ? [i] : [];
     });
-    if (fits.length === 0) throw lost(history, shard, least, runs[s], text);
+    if (fits.length === 0) throw lost(history, shard, least, runs[s], found, keys);
     return fits.reverse(); // the latest first
   });
   if (!choose(runs, fitting, [])) throw new Error(torn(history, shards, runs, fitting));
@@ -73,14 +75,21 @@ function whole(a: readonly Run[], runA: number, b: readonly Run[], runB: number)
   return !(reachedA < reachedB ? a : b).some(({ first }) => ahead.has(first));
 }
 
-function lost(history: ClientHistory, shard: number, least: number, runs: readonly Run[], text: string): Error {
-  const older = runs.findLastIndex((run) => run.text === text);
+function lost(
+  history: ClientHistory,
+  shard: number,
+  least: number,
+  runs: readonly Run[],
+  found: KeyValues,
+  keys: readonly string[],
+): Error {
+  const older = runs.findLastIndex((run) => areSame(run.state, found, keys));
   const known = older < 0 ? 'a state that never was' : `the state after command ${runs[older].first}`;
   const next = runs[older + 1]?.first ?? 0;
   const command = next > 0 ? `; lost: ${history.commands[next - 1].join(' ').slice(0, 80)}` : '';
   return new Error(
     `client ${history.client}, shard ${shard}: ${known} came back, but ${least} of ${history.commands.length} commands must be there${command}` +
-      `\n  found ${text.slice(0, 400)}\n  latest ${runs[runs.length - 1].text.slice(0, 400)}`,
+      `\n  found ${textOf(found, keys)}\n  latest ${textOf(runs[runs.length - 1].state, keys)}`,
   );
 }
 

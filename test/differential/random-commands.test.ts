@@ -13,7 +13,7 @@ import { runs, type Step } from './command-arbitraries.ts';
 import { repliesAgree } from './reply-agreement.ts';
 import { Twins } from './twin-run.ts';
 
-const RUNS = Number(process.env['DIFFERENTIAL_RUNS'] ?? 40);
+const RUNS = Number(process.env['DIFFERENTIAL_RUNS'] ?? 30);
 const SEED = process.env['DIFFERENTIAL_SEED'];
 const CLIENTS = 3;
 const STEPS = 90;

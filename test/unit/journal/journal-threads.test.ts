@@ -7,11 +7,13 @@ import { LATCH_WORDS } from '../../../native-free-shm/latch.ts';
 import { systemFiles } from '../../../src/env/files.ts';
 import { JournalControl } from '../../../src/journal/journal-control.ts';
 import { createJournalMemory, openJournal, POLICY } from '../../../src/journal/journal-memory.ts';
+import { takeLaneWish } from '../../../src/journal/sync-lanes.ts';
 import { createDataSet, type Place, readDataSet } from '../../../src/persistence/data-set.ts';
 import { recoverShards, startOf } from '../../../src/persistence/recovery.ts';
 import { replayShard } from '../../../src/persistence/replay.ts';
 import type { JournalThreadData } from '../../../workers/journal.ts';
 import type { SyncLaneData } from '../../../workers/sync-lane.ts';
+import { waitUntil } from '../../server/wait-until.ts';
 import type { AppendThreadData } from './append-thread.ts';
 
 let parent: string;
@@ -41,9 +43,6 @@ test('two threads append, drain and wait under always while the journal thread s
     journal: memory,
     doorbells: { memory: doorbells, first: 0, stride: 16, threads: 4 },
   };
-  const laneData: SyncLaneData = { journal: memory, lane: 0 };
-  const lane = new Worker(new URL('../../../workers/sync-lane.ts', import.meta.url), { workerData: laneData });
-  const laneEnded = new Promise((resolve) => lane.once('exit', resolve));
   const journalThread = new Worker(new URL('../../../workers/journal.ts', import.meta.url), {
     workerData: journalData,
   });
@@ -51,6 +50,11 @@ test('two threads append, drain and wait under always while the journal thread s
     const data: AppendThreadData = { journal: memory, doorbells, latches, thread, batches: 1500, waitEvery: 10 };
     return finished(new Worker(new URL('./append-thread.ts', import.meta.url), { workerData: data }));
   });
+  // as the acceptor does
+  await waitUntil('two files to be synced at once', () => takeLaneWish(memory));
+  const laneData: SyncLaneData = { journal: memory, lane: 0 };
+  const lane = new Worker(new URL('../../../workers/sync-lane.ts', import.meta.url), { workerData: laneData });
+  const laneEnded = new Promise((resolve) => lane.once('exit', resolve));
   const units = await Promise.all(appenders);
   const ended = new Promise((resolve) => journalThread.once('exit', resolve));
   const control = new JournalControl(memory);
