@@ -1,6 +1,7 @@
 /**
  * Neighbouring commands of a pipeline, each of a single key: those of the same shard under its latch taken once. What the gate, the
- * latch and a unit's beginning ask is asked once for all of them: the answers cannot change while the latch is held (R3).
+ * latch and a unit's beginning ask is asked once for all of them: the answers cannot change while the latch is held (R3). But for the
+ * state word: a unit that fills a snapshot's memory changes it itself, so it is looked at again behind each.
  *
  * Only what can neither wait nor be refused goes this way: plain commands of one key whose arguments are short, of a client without
  * transaction, subscriptions or tracking, on a server where nobody listens. Everything else goes through `Dispatcher.dispatchRow`,
@@ -130,6 +131,7 @@ export class CommandRuns {
         !failed &&
         !unit.large.active &&
         !latch.isSought() &&
+        executor.isStateKept() &&
         this.lastEndedMs - this.firstBeganMs <= MOST_MS &&
         reply.pos <= stopAt;
     } while (goesOn && i < count && all[i].keyShard === shard && this.goes(rows[i], all[i]));

@@ -365,9 +365,13 @@ export class Executor {
    * False: the latches are given back and nothing happened.
    */
   stateHolds(): boolean {
-    if (this.stateWords[PROCESS.state] === this.gateBits) return true;
+    if (this.isStateKept()) return true;
     this.giveBack();
     return false;
+  }
+
+  isStateKept(): boolean {
+    return this.stateWords[PROCESS.state] === this.gateBits;
   }
 
   /** A held shard is settling: somebody has to serve waiters there first (R10). The latches are given back and nothing happened. */

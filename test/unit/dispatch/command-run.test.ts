@@ -158,6 +158,19 @@ describe('commands under one latch', () => {
     expect(lengths).toEqual([2, 6]);
   });
 
+  test('end behind the command that fills the memory of a snapshot', () => {
+    const pipelines = new Pipelines();
+    const { access, server } = pipelines.server;
+    const publish = server.journals[0].publish.bind(server.journals[0]);
+    let published = 0;
+    server.journals[0].publish = () => {
+      publish();
+      if (++published === 3) access.process[PROCESS.state] = STATE.snapshotFull;
+    };
+    expect(pipelines.send(increments(8))).toBe(':1\r\n:2\r\n:3\r\n');
+    expect(pipelines.takeRan()).toEqual([3]);
+  });
+
   test('end where the replies are to end, and before a value that is copied without the latch', () => {
     const pipelines = new Pipelines();
     pipelines.send(increments(8), undefined, 0);
