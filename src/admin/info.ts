@@ -6,6 +6,7 @@ import os from 'node:os';
 import { CLIENT_FLAG } from './client-records.ts';
 import { humanBytes } from './human-bytes.ts';
 import type { InfoCommand, InfoSource } from './info-source.ts';
+import { residentBytes } from './resident-memory.ts';
 import { SAVE } from './save-state.ts';
 import type { CounterName } from './server-counters.ts';
 import { REDIS_VERSION, SKEIN_VERSION } from './version.ts';
@@ -99,7 +100,7 @@ function memory(source: InfoSource, fields: Fields): void {
   const used = usedBytes(source);
   const active = sum(source.spaces, (space) => space.arena.usedPageBytes());
   const resident = sum(source.spaces, (space) => space.arena.committedBytes());
-  const rss = process.memoryUsage.rss();
+  const rss = residentBytes();
   const peak = source.samples.peakBytes(used);
   fields.bytes('used_memory', used);
   fields.bytes('used_memory_rss', rss);

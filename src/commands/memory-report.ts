@@ -2,7 +2,9 @@
  * MEMORY STATS, DOCTOR, MALLOC-STATS and PURGE: what the memory of the data is used for. A figure of Redis's that has no
  * counterpart here is left out, as in INFO. Everything is a plain read, at a time of its own in each shard.
  */
+
 import { usedBytes } from '../admin/info.ts';
+import { residentBytes } from '../admin/resident-memory.ts';
 import type { ServerContext, Session } from '../dispatch/session.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { Args } from '../resp/args.ts';
@@ -80,7 +82,7 @@ function ratio(part: number, whole: number): number {
 export function memoryStats(session: Session, _args: Args, reply: ReplyWriter): void {
   const figures = new MemoryFigures(session.server);
   const { used, peak, active, resident, databases } = figures;
-  const rss = process.memoryUsage.rss();
+  const rss = residentBytes();
   const dataset = Math.max(0, used - figures.overhead());
   const rows: [name: string, value: number, isRatio?: boolean][] = [
     ['peak.allocated', peak],

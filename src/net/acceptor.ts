@@ -49,6 +49,7 @@ import { deny, HandOff, isLoopback, listenTcp, refuseTooMany } from './listener.
 import { logSink } from './log-sink.ts';
 import { MemoryAhead } from './memory-ahead.ts';
 import { moduleUrl } from './module-url.ts';
+import { mostClients, openFileLimit } from './open-files.ts';
 import { ClientPause } from './pause-switch.ts';
 import { switchRules } from './rule-switch.ts';
 import { RunningScripts } from './running-scripts.ts';
@@ -212,6 +213,7 @@ export class Acceptor {
     this.writePidFile();
     this.announce();
     await this.startThreads(port, staticReader);
+    this.boundClients();
     await this.listenUnix();
     setInterval(() => this.sample(), SAMPLE_INTERVAL_MS);
     const patience = setTimeout(() => this.acceptAll(), PATIENCE_MS);
@@ -320,6 +322,16 @@ export class Acceptor {
       this.fatal(`Failed listening on port ${port} (tcp), aborting.`);
     }
     return port;
+  }
+
+  /** Clients must leave the server the files that it needs itself. */
+  private boundClients(): void {
+    const most = mostClients(this.early.length, this.world.shards.length);
+    if (this.settings.number('maxclients') <= most) return;
+    const allowed = `the system allows ${openFileLimit()} open files (ulimit -n)`;
+    if (most < 1) this.fatal(`There is no room for clients: ${allowed}`);
+    this.settings.change(() => new Map([['maxclients', most]]));
+    this.log.line('warning', `maxclients has been reduced to ${most}: ${allowed}`);
   }
 
   /** Where clients may connect, as INFO shows it. */

@@ -192,13 +192,17 @@ class Rewrite {
     const journals = Array.from({ length: memory.shards }, (_, shard) => new Journal(memory, shard, patientFiles));
     this.prepare();
     let rotated: Rotated | null = null;
-    const cut = await snapshots.cut(() => {
+    const rotate = (): boolean => {
       rotated = control.rotateJournals(
         journals,
         (shard, start) => beginIncrement(patientFiles, this.plans[shard].fd, { shard, shards: memory.shards, start }),
         (shard) => this.nameIncrement(shard),
       );
       return rotated !== null;
+    };
+    const cut = await snapshots.cut(rotate).catch((error) => {
+      this.forgetIncrements();
+      throw error;
     });
     const done = rotated as Rotated | null;
     if (cut === null || done === null) return null;

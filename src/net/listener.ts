@@ -86,10 +86,10 @@ export function isLoopback(socket: net.Socket): boolean {
   return address.startsWith('127.') || address === '::1' || address.startsWith('::ffff:127.');
 }
 
+/** Says so and closes: who stays connected all the same must not keep a file of this process. */
 function turnAway(socket: net.Socket, text: string): void {
   socket.on('error', () => socket.destroy());
-  socket.end(text);
-  socket.resume();
+  socket.end(text, () => socket.destroy());
 }
 
 /** Refuses a connection that protected mode forbids. */

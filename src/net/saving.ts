@@ -58,7 +58,12 @@ export class Saving {
       const problem = await snapshots.save(() => {}, false);
       return answer(problem === null ? '+OK\r\n' : '-ERR\r\n');
     }
-    await snapshots.save(() => answer('+Background saving started\r\n'));
+    let begun = false;
+    const problem = await snapshots.save(() => {
+      begun = true;
+      answer('+Background saving started\r\n');
+    });
+    if (!begun) answer(`-ERR Can't save in background: ${problem}\r\n`);
   }
 
   /** BGREWRITEAOF; `answer` null: nobody asked, the journal has grown. */

@@ -9,6 +9,7 @@ import { placeOf } from './data-home.ts';
 import { endTurn, takeTurn, WORK, workUnderWay } from './data-set-turn.ts';
 import { claimOnce } from './folder-claim.ts';
 import { turnJournalOff, turnJournalOn, wantedPolicies } from './journal-switch.ts';
+import { mostClients } from './open-files.ts';
 import { switchRules } from './rule-switch.ts';
 
 /** How often, and how many times, it is looked whether a rewrite has ended: 20 s in all. */
@@ -23,6 +24,8 @@ export interface SettingsTargets {
   journalMemory: JournalMemory;
   /** Words of SAVE. */
   saves: Float64Array;
+  /** Open connections. */
+  clients: () => number;
 }
 
 /** Why these cannot change while the server runs: its sockets are opened at the start. */
@@ -35,6 +38,11 @@ const SOCKETS_STAY: Readonly<Record<string, string>> = {
 export function applySettings(names: readonly string[], targets: SettingsTargets): string | null {
   for (const name of names) {
     if (Object.hasOwn(SOCKETS_STAY, name)) return SOCKETS_STAY[name];
+    if (name === 'maxclients') {
+      const most = mostClients(targets.clients(), targets.journal.shards);
+      if (targets.settings.number(name) > most)
+        return `The operating system is not able to handle the specified number of clients, try with ${most}`;
+    }
     if (name === 'appendfsync' || name === 'shard-appendfsync') applyPolicies(targets);
     if (name === 'durability-rule') {
       const { settings, access, journalMemory } = targets;

@@ -71,6 +71,7 @@ export interface Cut {
 export class Snapshots {
   private readonly parts: SnapshotParts;
   private pool: Piscina | null = null;
+  private starting: Promise<Piscina> | null = null;
   private busy = false;
   private lastFailureMs = Number.NEGATIVE_INFINITY;
   private rehearsed = false;
@@ -95,7 +96,14 @@ export class Snapshots {
     const begunMs = systemClock.wallMs();
     saves[SAVE.begunMs] = begunMs;
     const name = settings.path('dbfilename');
-    const cut = await this.cut(() => true);
+    let cut: Cut | null;
+    try {
+      cut = await this.cut(() => true);
+    } catch (error) {
+      if (!(error instanceof Error && 'syscall' in error)) throw error;
+      saves[SAVE.begunMs] = 0;
+      return this.noteFailure(error.message, inBackground);
+    }
     if (cut === null) throw new Error('snapshot: a cut was refused that nothing could refuse');
     started();
     const shards = access.spaces.map((_, shard) => shard);
@@ -107,12 +115,8 @@ export class Snapshots {
       log.line('notice', 'The snapshot under way was stopped');
       return STOPPED;
     }
-    if (inBackground || result.problem === '') await this.noteOutcome(result.problem !== '');
-    if (result.problem !== '') {
-      this.lastFailureMs = systemClock.wallMs();
-      log.line('warning', `Error saving DB on disk: ${result.problem}`);
-      return result.problem;
-    }
+    if (result.problem !== '') return this.noteFailure(result.problem, inBackground);
+    await this.noteOutcome(false);
     saves[SAVE.lastSaveMs] = begunMs;
     saves[SAVE.changesThen] = cut.changes;
     saves[SAVE.saves]++;
@@ -122,6 +126,13 @@ export class Snapshots {
       `DB saved on disk: ${result.keys} keys, ${result.fileBytes} bytes, longest time under a latch ${result.longestSliceMs.toFixed(3)} ms`,
     );
     return null;
+  }
+
+  private async noteFailure(problem: string, inBackground: boolean): Promise<string> {
+    if (inBackground) await this.noteOutcome(true);
+    this.lastFailureMs = systemClock.wallMs();
+    this.parts.log.line('warning', `Error saving DB on disk: ${problem}`);
+    return problem;
   }
 
   /** For INFO and for the gate (R3). */
@@ -134,7 +145,7 @@ export class Snapshots {
 
   /**
    * Fixes the moment of a snapshot under all latches; `also` runs under them first: false, and there is no snapshot (null). No
-   * other one may be under way.
+   * other one may be under way. Throws as the system does where the background thread cannot start: nothing has been begun then.
    */
   async cut(also: () => boolean): Promise<Cut | null> {
     if (this.busy) throw new Error('snapshot: another one is under way');
@@ -143,6 +154,12 @@ export class Snapshots {
     const { access, world, changes, libraries } = this.parts;
     if (access.liveBytes() >= LARGE_BYTES) await this.touchStores();
     const cut: Cut = { roots: [], deadlines: [], changes: 0, rules: '', keys: 0, libraries: [] };
+    try {
+      await this.ready();
+    } catch (error) {
+      this.busy = false;
+      throw error;
+    }
     access.pastGauge.setBound(this.memoryBound());
     let agreed = false;
     await underAllLatchesSoon(access, () => {
@@ -225,24 +242,28 @@ export class Snapshots {
     if (this.rehearsed || access.liveBytes() < LARGE_BYTES) return;
     this.rehearsed = true;
     const task: RehearsalTask = { ended: this.rehearsalEnded.buffer as SharedArrayBuffer };
-    this.runInPool(task, 'runRehearsal').catch((error: Error) => log.line('warning', error.message));
+    this.ready()
+      .then((pool) => pool.run(task, { name: 'runRehearsal' }))
+      .catch((error: Error) => log.line('warning', error.message));
   }
 
   private inBackground(task: SaveTask | SyncTask, name: string): Promise<unknown> {
     this.rehearsed = true;
     Atomics.store(this.rehearsalEnded, 0, 1);
-    return this.runInPool(task, name);
+    if (this.pool === null) throw new Error('snapshot: there was no cut');
+    return this.pool.run(task, { name });
   }
 
-  private runInPool(task: SaveTask | SyncTask | RehearsalTask, name: string): Promise<unknown> {
-    if (this.pool === null) leaveMissingFolder();
-    this.pool ??= new Piscina({
-      filename: moduleUrl('../../workers/background', import.meta.url, import.meta.filename).href,
-      minThreads: 1,
-      maxThreads: 1,
-      trackUnmanagedFds: false,
-    });
-    return this.pool.run(task, { name });
+  /** The background thread, which runs. Throws where the system does not allow it; the next call tries again. */
+  private async ready(): Promise<Piscina> {
+    if (this.pool !== null) return this.pool;
+    this.starting ??= startThread();
+    try {
+      this.pool = await this.starting;
+      return this.pool;
+    } finally {
+      this.starting = null;
+    }
   }
 
   /** Ends the snapshot under way, if there is one; returns when it has ended. */
@@ -283,4 +304,30 @@ function leaveMissingFolder(): void {
   } catch {
     process.chdir('/');
   }
+}
+
+/** Starts the background thread; throws where the system does not allow that. When it dies later the process ends with it. */
+async function startThread(): Promise<Piscina> {
+  leaveMissingFolder();
+  const pool = new Piscina({
+    filename: moduleUrl('../../workers/background', import.meta.url, import.meta.filename).href,
+    minThreads: 1,
+    maxThreads: 1,
+    trackUnmanagedFds: false,
+  });
+  let fail: (error: Error) => void = () => {};
+  const failure = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  pool.once('error', fail);
+  try {
+    // a task that does nothing is answered by a thread that runs
+    await Promise.race([pool.run({ fds: [], folders: [] } satisfies SyncTask, { name: 'runSync' }), failure]);
+  } catch (error) {
+    void pool.destroy();
+    const message = `the background thread cannot start: ${(error as Error).message}`;
+    throw Object.assign(new Error(message), { syscall: 'thread' });
+  }
+  pool.off('error', fail);
+  return pool;
 }

@@ -1,6 +1,7 @@
 /** What a worker's sessions may ask beyond their thread, and what the worker knows of journal and disk. */
 import { resolve } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
+import { ClientRecords } from '../admin/client-records.ts';
 import { Log, type LogLevel } from '../admin/log.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
 import type { Control, Session } from '../dispatch/session.ts';
@@ -123,6 +124,7 @@ export class WorkerControl implements Control {
       journal,
       journalMemory: this.start.journal,
       saves: new Float64Array(this.start.saves),
+      clients: () => new ClientRecords(this.start.clients, -1).count(),
     });
   }
 

@@ -4,6 +4,8 @@
  *   file appendonly.aof.1.base.aof seq 1 type b
  *   file appendonly.aof.2.incr.aof seq 2 type i
  */
+import { type Files, readWhole } from '../env/files.ts';
+import { DamageError } from './damage.ts';
 
 export interface ShardManifest {
   /** Name and number of the base file, if there is one. */
@@ -44,6 +46,16 @@ export function formatManifest({ base, increments }: ShardManifest): Buffer {
     `file ${quoteName(file.name)} seq ${file.sequence} type ${type}\n`;
   const text = (base === null ? '' : line(base, 'b')) + increments.map((file) => line(file, 'i')).join('');
   return Buffer.from(text, 'utf8');
+}
+
+/** A manifest in Redis's syntax. Throws DamageError where it is not understood, and the system's errors. `ofRedis` as for `parseManifest`. */
+export function readManifest(files: Files, path: string, ofRedis = false): ShardManifest {
+  const content = readWhole(files, path);
+  try {
+    return parseManifest(content, ofRedis);
+  } catch (error) {
+    throw new DamageError(path, 0, (error as Error).message);
+  }
 }
 
 /**

@@ -22,7 +22,7 @@ import {
   isJournalFile,
   type ManifestFile,
   manifestFileName,
-  parseManifest,
+  readManifest,
   type ShardManifest,
 } from './aof-manifest.ts';
 import { DamageError } from './damage.ts';
@@ -301,15 +301,11 @@ export function sweepShard(place: Place, shard: number): void {
   for (const name of left) removeQuietly(files, `${folder}/${name}`);
 }
 
-/** The manifest of a shard; throws DamageError. */
+/** The manifest of a shard; throws DamageError, and the system's errors. */
 export function readShardManifest(place: Place, shard: number): ShardManifest {
   const path = `${shardFolder(place, shard)}/${manifestFileName(place.prefix)}`;
   if (!place.files.exists(path)) throw new DamageError(path, 0, 'it is missing');
-  try {
-    return parseManifest(readWhole(place.files, path));
-  } catch (error) {
-    throw new DamageError(path, 0, error instanceof Error ? error.message : String(error));
-  }
+  return readManifest(place.files, path);
 }
 
 /** The files of a shard in the order of loading. */

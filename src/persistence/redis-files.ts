@@ -10,7 +10,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { type Files, OPEN, readFully, readWhole } from '../env/files.ts';
-import { manifestFileName, parseManifest, type ShardManifest } from './aof-manifest.ts';
+import { manifestFileName, readManifest } from './aof-manifest.ts';
 import { DamageError } from './damage.ts';
 import type { Place } from './data-set.ts';
 
@@ -50,7 +50,7 @@ export function findRedisSnapshot(files: Files, path: string): RedisData | null 
 }
 
 function filesOf(place: Place, path: string): RedisFile[] {
-  const manifest = readManifest(place.files, path);
+  const manifest = readManifest(place.files, path, true);
   const named = [...(manifest.base === null ? [] : [manifest.base]), ...manifest.increments];
   if (named.length === 0) throw new DamageError(path, 0, 'it names no file');
   return named.map(({ name }, i) => {
@@ -66,14 +66,6 @@ function locate({ files, folder, parent, prefix }: Place, name: string): string 
   const inside = `${folder}/${name}`;
   const outside = `${parent}/${prefix}`;
   return name === prefix && !files.exists(inside) && files.exists(outside) ? outside : inside;
-}
-
-function readManifest(files: Files, path: string): ShardManifest {
-  try {
-    return parseManifest(readWhole(files, path), true);
-  } catch (error) {
-    throw new DamageError(path, 0, error instanceof Error ? error.message : String(error));
-  }
 }
 
 /**
