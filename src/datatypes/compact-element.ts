@@ -15,6 +15,10 @@ const INT_16 = 0xf1;
 const INT_24 = 0xf2;
 const INT_32 = 0xf3;
 const INT_64 = 0xf4;
+const SHORT_TEXT = 0x80;
+const MAX_SHORT_TEXT = 63;
+const MINUS = 45;
+const ZERO = 48;
 /** Bytes of an empty list. */
 export const EMPTY_COMPACT_BYTES = HEADER_BYTES + 1;
 
@@ -94,4 +98,20 @@ function soundElement(bytes: Buffer, p: number, last: number): number {
     length += (byte & 127) * 2 ** (7 * i);
   }
   return length === data ? data + back : 0;
+}
+
+/** Is this a text whose length stands in its first byte, and that begins no number? So are most of those that are written. */
+export function isShortText(bytes: Buffer, start: number, end: number): boolean {
+  const length = end - start;
+  const first = bytes[start];
+  return length > 0 && length <= MAX_SHORT_TEXT && (first - ZERO) >>> 0 >= 10 && first !== MINUS;
+}
+
+/** Writes such a text as an element at `p`; how many bytes that takes. */
+export function writeShortText(view: DataView, p: number, bytes: Buffer, start: number, end: number): number {
+  const length = end - start;
+  view.setUint8(p++, SHORT_TEXT | length);
+  while (start < end) view.setUint8(p++, bytes[start++]);
+  view.setUint8(p, length + 1);
+  return length + 2;
 }

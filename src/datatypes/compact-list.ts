@@ -16,7 +16,15 @@
 import type { Arena } from '../../native-free-shm/arena.ts';
 import { moveWithin } from '../../native-free-shm/bytes.ts';
 import { parseInt64, parseInteger, writeInteger } from '../resp/numbers.ts';
-import { backBytes, EMPTY_COMPACT_BYTES, elementBytes, isSoundCompactList, sameBytes } from './compact-element.ts';
+import {
+  backBytes,
+  EMPTY_COMPACT_BYTES,
+  elementBytes,
+  isShortText,
+  isSoundCompactList,
+  sameBytes,
+  writeShortText,
+} from './compact-element.ts';
 
 const OFFSET_MASK = 0x3ffffff;
 const HEADER_BYTES = 6;
@@ -31,10 +39,6 @@ const INT_16 = 0xf1;
 const INT_24 = 0xf2;
 const INT_32 = 0xf3;
 const INT_64 = 0xf4;
-const MINUS = 45;
-const ZERO = 48;
-/** The longest text whose length stands in its first byte. */
-const MAX_SHORT_TEXT = 63;
 /** The longest text of a 64-bit integer. */
 const MAX_INTEGER_TEXT = 20;
 /** Integers are formatted into this much; so many elements may be read before the first text is overwritten. */
@@ -362,9 +366,8 @@ export class CompactList {
    * else, and nothing was done.
    */
   private insertShort(h: number, at: number, bytes: Buffer, start: number, end: number): boolean {
+    if (!isShortText(bytes, start, end)) return false;
     const length = end - start;
-    const first = bytes[start];
-    if (length === 0 || length > MAX_SHORT_TEXT || (first - ZERO) >>> 0 < 10 || first === MINUS) return false;
     const arena = this.arena;
     const view = arena.view[h >>> 26];
     const base = this.base(h);
@@ -372,15 +375,13 @@ export class CompactList {
     if (total + length + 2 > this.roomFrom(h, base)) return false;
     if (at === 0) at = total - 1;
     this.placed = at;
-    let p = base + at;
+    const p = base + at;
     const behind = p + length + 2;
     arena.willChange(h);
     if (at === total - 1) view.setUint8(behind, END);
     else moveWithin(arena.buf[h >>> 26], behind, p, base + total);
     view.setUint32(base, total + length + 2, true);
-    view.setUint8(p++, STRING_6 | length);
-    while (start < end) view.setUint8(p++, bytes[start++]);
-    view.setUint8(p, length + 1);
+    writeShortText(view, p, bytes, start, end);
     const count = view.getUint16(base + 4, true);
     if (count !== MANY) view.setUint16(base + 4, count + 1, true);
     return true;

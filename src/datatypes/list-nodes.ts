@@ -10,7 +10,7 @@
  */
 import type { Arena } from '../../native-free-shm/arena.ts';
 import { moveWithin } from '../../native-free-shm/bytes.ts';
-import { elementBytes } from './compact-element.ts';
+import { elementBytes, isShortText, writeShortText } from './compact-element.ts';
 import { CompactList } from './compact-list.ts';
 
 const OFFSET_MASK = 0x3ffffff;
@@ -29,7 +29,8 @@ export class ListNodes extends CompactList {
   }
 
   override prepend(h: number, bytes: Buffer, start: number, end: number): number {
-    const size = this.measure(bytes, start, end);
+    const isShort = isShortText(bytes, start, end);
+    const size = isShort ? end - start + 2 : this.measure(bytes, start, end);
     const node = this.gap(h) >= size ? h : this.widenGap(h, size);
     const { arena } = this;
     arena.willChange(node);
@@ -37,7 +38,8 @@ export class ListNodes extends CompactList {
     const base = this.base(node);
     this.moveStart(node, -size, view.getUint32(base, true) + size, view.getUint16(base + 4, true));
     this.placed = FIRST_PLACE;
-    this.writeElement(node, bytes, start, end);
+    if (isShort) writeShortText(view, this.base(node) + FIRST_PLACE, bytes, start, end);
+    else this.writeElement(node, bytes, start, end);
     this.changeCount(node, 1);
     return node;
   }

@@ -16,7 +16,7 @@
  * Invariant 3: behind the list at least SLACK_BYTES are free, so that the counts can grow where no block can be had.
  */
 import type { Arena } from '../../native-free-shm/arena.ts';
-import { elementBytes } from './compact-element.ts';
+import { elementBytes, isShortText, writeShortText } from './compact-element.ts';
 import { CompactList } from './compact-list.ts';
 import { ElementReader } from './element-reader.ts';
 import type { StreamId } from './stream-id.ts';
@@ -88,7 +88,7 @@ export class StreamNodes extends CompactList {
     return node;
   }
 
-  /** Adds an entry behind all others; returns the node. `maxRoomBytes`: no more than this is reserved beyond need. */
+  /** Adds an entry behind all others of a node whose master entry was opened; returns the node. `maxRoomBytes`: no more than this is reserved beyond need. */
   add(
     node: number,
     id: StreamId,
@@ -121,7 +121,6 @@ export class StreamNodes extends CompactList {
 
   /** Does the master entry have exactly these names, in this order? */
   private hasFields(node: number, from: EntrySource, first: number, pairs: number): boolean {
-    this.openMaster(node);
     if (this.masterFields !== pairs) return false;
     const base = this.base(node);
     let at = this.namesAt - base;
@@ -254,6 +253,12 @@ export class StreamNodes extends CompactList {
   // ---- writing; the block has room, and its change is announced
 
   private putInteger(node: number, value: number): void {
+    if (value >= 0 && value < 128) {
+      // as one number of two bytes: the value, and behind it the length of its element
+      this.arena.view[node >>> 26].setUint16(this.base(node) + this.placed, value | 0x100, true);
+      this.placed += 2;
+      return;
+    }
     const size = this.measureInteger(value);
     this.writeElement(node, this.vBuf, 0, 0);
     this.placed += size;
@@ -262,6 +267,10 @@ export class StreamNodes extends CompactList {
   private put(node: number, from: EntrySource, argument: number): void {
     const start = from.starts[argument];
     const end = from.ends[argument];
+    if (isShortText(from.buf, start, end)) {
+      this.placed += writeShortText(this.arena.view[node >>> 26], this.base(node) + this.placed, from.buf, start, end);
+      return;
+    }
     const size = this.measure(from.buf, start, end);
     this.writeElement(node, from.buf, start, end);
     this.placed += size;

@@ -188,11 +188,12 @@ export class Streams implements ValueKind {
     if (length === 1) id.store(words, at + STREAM_FIRST_ID);
   }
 
+  /** May a node take one more entry? If so, its master entry has been opened. */
   private takesMore(node: number, bytes: number, maxBytes: number): boolean {
     const { nodes, limits } = this;
     if (nodes.bytes(node) + bytes >= maxBytes) return false;
-    if (limits.streamNodeMaxEntries === 0) return true;
     nodes.openMaster(node);
+    if (limits.streamNodeMaxEntries === 0) return true;
     return nodes.live + nodes.deleted < limits.streamNodeMaxEntries;
   }
 
