@@ -13,7 +13,6 @@ import { RunWalk } from '../datatypes/hyper-log-log-sparse.ts';
 import type { Session } from '../dispatch/session.ts';
 import type { Unit } from '../dispatch/unit.ts';
 import { KEEP_DEADLINE } from '../keyspace/entry.ts';
-import { STRING_EVENT } from '../keyspace/key-events.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
@@ -47,7 +46,10 @@ function makeDense(unit: Unit, h: number, reply: ReplyWriter): boolean {
     return false;
   }
   storeBytes(unit, 2, scratch.buf, scratch.length, KEEP_DEADLINE, h, true);
-  unit.changed(2, STRING_EVENT.pfadd);
+  // a change that Redis has no event for
+  unit.dirty++;
+  const { args } = unit;
+  unit.noteChange(ks, unit.db, args.buf, args.starts[2], args.ends[2], null);
   return true;
 }
 

@@ -73,10 +73,10 @@ export function smove(unit: Unit, args: Args, reply: ReplyWriter): void {
   const isMember = from.values.sets.has(root, encoding, buf, start, end);
   if (!isMember || (source === target && from === to)) return reply.integer(isMember ? 1 : 0);
   if (!reserveMembers(unit, target, 1, end - start, reply)) return;
-  // the target first: removing may free the source's key, adding only takes what was reserved
-  const isNew = addTo(unit, target, args);
+  // in Redis's order, which key events show; adding only takes what was reserved
   from.values.sets.remove(root, encoding, buf, start, end);
   settleRemoval(unit, 1, source, from.values.sets, SET_EVENT.srem, 1);
+  const isNew = addTo(unit, target, args);
   if (isNew) unit.changed(2, SET_EVENT.sadd, 1);
   if (unit.heldCount > 1) journalMove(unit, args, isNew);
   reply.integer(1);

@@ -116,22 +116,16 @@ describe('ioredis', () => {
     await redis.copy('list', 'b', 'REPLACE');
     await redis.rename('a', 'b');
     await redis.set('b', 3);
+    await redis.sadd('s', 'x');
+    await redis.smove('s', 't', 'x');
+    await redis.pfadd('h', 'x');
+    await redis.call('PFDEBUG', 'TODENSE', 'h');
     await redis.del('b', 'list');
     const expected = [
-      ...['new a', 'set a', 'expire a', 'new b', 'set b', 'expire b', 'new list', 'rpush list'],
-      ...[
-        'new b',
-        'copy_to b',
-        'new b',
-        'copy_to b',
-        'new b',
-        'rename_from a',
-        'rename_to b',
-        'set b',
-        'del b',
-        'del list',
-      ],
-    ];
+      ['new a', 'set a', 'expire a', 'new b', 'set b', 'expire b', 'new list', 'rpush list'],
+      ['new b', 'copy_to b', 'new b', 'copy_to b', 'new b', 'rename_from a', 'rename_to b', 'set b'],
+      ['new s', 'sadd s', 'srem s', 'del s', 'new t', 'sadd t', 'new h', 'pfadd h', 'del b', 'del list'],
+    ].flat();
     await waitUntil('the last event', () => seen.at(-1) === '__keyevent@0__:del list');
     expect(seen.map((one) => one.replace('__keyevent@0__:', ''))).toEqual(expected);
     await redis.config('SET', 'notify-keyspace-events', '');
