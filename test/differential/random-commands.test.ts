@@ -12,6 +12,7 @@ import { ServerGroup, type ServerProcess } from '../server/server-process.ts';
 import { runs, type Step } from './command-arbitraries.ts';
 import { repliesAgree } from './reply-agreement.ts';
 import { Twins } from './twin-run.ts';
+import type { Mode } from './twin-side.ts';
 
 const RUNS = Number(process.env['DIFFERENTIAL_RUNS'] ?? 30);
 const SEED = process.env['DIFFERENTIAL_SEED'];
@@ -28,8 +29,11 @@ describeWith(['redis-server'], 'random commands get the replies of stock Redis',
   });
   afterAll(() => servers.removeAll());
 
-  const shapes = [1, 2, 4].flatMap((workers) => ['auto', 'ring'].map((crossShard) => ({ workers, crossShard })));
-  describe.each(shapes)('$workers workers, cross-shard $crossShard', ({ workers, crossShard }) => {
+  const shapes = [1, 2, 4].flatMap((workers) =>
+    ['auto', 'ring'].map((crossShard) => ({ workers, crossShard, mode: 'plain' as Mode })),
+  );
+  for (const mode of ['transaction', 'script'] as const) shapes.push({ workers: 2, crossShard: 'auto', mode });
+  describe.each(shapes)('$workers workers, cross-shard $crossShard, $mode', ({ workers, crossShard, mode }) => {
     let tested: ServerProcess;
     beforeAll(async () => {
       const skeinOptions = { workers, shards: 4, 'cross-shard': crossShard };
@@ -40,7 +44,7 @@ describeWith(['redis-server'], 'random commands get the replies of stock Redis',
     test.each([2, 3] as const)(
       'RESP%i',
       async (resp) => {
-        const twins = await Twins.connect(oracle, tested, CLIENTS, resp);
+        const twins = await Twins.connect(oracle, tested, CLIENTS, resp, mode);
         const property = fc.asyncProperty(runs(STEPS, CLIENTS), (steps) => twins.play(steps));
         const path = process.env['DIFFERENTIAL_PATH'];
         const replay =
@@ -48,7 +52,7 @@ describeWith(['redis-server'], 'random commands get the replies of stock Redis',
         const result = await fc.check(property, { numRuns: RUNS, ...replay });
         twins.close();
         if (result.failed)
-          throw new Error(report(result, `${workers} workers, cross-shard ${crossShard} > RESP${resp}`));
+          throw new Error(report(result, `${workers} workers, cross-shard ${crossShard}, ${mode} > RESP${resp}`));
       },
       600_000,
     );

@@ -1,4 +1,4 @@
-/** Plays one run of steps on two servers, the oracle and the server under test, and compares every reply. */
+/** Plays one run of steps on two servers, the oracle and the server under test, and compares every reply and every key event. */
 import { decodeReply, type Reply, ReplyError } from '../server/reply-reader.ts';
 import type { RespClient } from '../server/resp-client.ts';
 import type { ServerProcess } from '../server/server-process.ts';
@@ -6,24 +6,20 @@ import { waitForClock } from '../server/wait-until.ts';
 import { KEYS, type Words } from './arbitrary-parts.ts';
 import type { Step } from './command-arbitraries.ts';
 import { repliesAgree } from './reply-agreement.ts';
+import { type Mode, Side } from './twin-side.ts';
 
-/** The connections to one server; the steps name them by number. */
-class Side {
-  readonly clients: RespClient[];
+/** Lua's numbers are doubles: of a longer integer a script keeps the first digits, and 2^63 becomes what the processor makes of it. */
+const LARGEST_EXACT = 2 ** 53;
+/** A time that has passed removes the key at once; stock tells of the change first. */
+const TIMES = /^(ex|px)(at)?$/i;
 
-  constructor(clients: RespClient[]) {
-    this.clients = clients;
-  }
+function isRounded(reply: Buffer): boolean {
+  return reply[0] === COLON && Math.abs(Number(reply.toString('latin1', 1))) >= LARGEST_EXACT;
+}
 
-  static async connect(server: ServerProcess, clients: number, resp: 2 | 3): Promise<Side> {
-    return new Side(await Promise.all(Array.from({ length: clients }, () => server.connect(resp))));
-  }
-
-  /** As on a fresh server: no keys, every connection in database 0. */
-  async clear(): Promise<void> {
-    await this.clients[0].must('FLUSHALL');
-    for (const client of this.clients) await client.must('SELECT', 0);
-  }
+/** Came with 7.2, and 7.0 refuses it before the transaction runs. */
+function isRefusedByStock(words: Words): boolean {
+  return words.length > 3 && /^z(rev)?rank$/i.test(words[0]);
 }
 
 /** DBSIZE counts keys whose time is over until somebody meets them: look at every key first. */
@@ -31,6 +27,7 @@ function settled(words: Words): Words[] {
   return words[0].toUpperCase() === 'DBSIZE' ? [['EXISTS', ...KEYS], words] : [words];
 }
 
+const COLON = 58;
 const RESTORED = 'restored by the other server';
 
 /** The payload in the reply to DUMP. */
@@ -43,18 +40,30 @@ const SCAN_LIMIT = 10_000;
 export class Twins {
   private readonly oracle: Side;
   private readonly tested: Side;
+  private readonly mode: Mode;
 
-  private constructor(oracle: Side, tested: Side) {
+  private constructor(oracle: Side, tested: Side, mode: Mode) {
     this.oracle = oracle;
     this.tested = tested;
+    this.mode = mode;
   }
 
-  static async connect(oracle: ServerProcess, tested: ServerProcess, clients: number, resp: 2 | 3): Promise<Twins> {
-    return new Twins(await Side.connect(oracle, clients, resp), await Side.connect(tested, clients, resp));
+  static async connect(
+    oracle: ServerProcess,
+    tested: ServerProcess,
+    clients: number,
+    resp: 2 | 3,
+    mode: Mode = 'plain',
+  ): Promise<Twins> {
+    const [left, right] = [
+      await Side.connect(oracle, clients, resp, mode),
+      await Side.connect(tested, clients, resp, mode),
+    ];
+    return new Twins(left, right, mode);
   }
 
   close(): void {
-    for (const client of [...this.oracle.clients, ...this.tested.clients]) client.close();
+    for (const side of [this.oracle, this.tested]) side.close();
   }
 
   /** Plays the steps from an empty server; throws at the first reply that differs, and at differing contents at the end. */
@@ -67,7 +76,7 @@ export class Twins {
         for (let next = steps[i]; next?.kind === 'command' && next.client === step.client; next = steps[++i]) {
           burst.push(...settled(next.words));
         }
-        await this.sameReplies(step.client, burst);
+        await this.samePlay(step.client, burst);
       } else {
         if (step.kind === 'scan') await this.sameScan(step.client, step.words);
         else await this.lapse(step.client, step.words[0], step.lifeMs);
@@ -75,6 +84,21 @@ export class Twins {
       }
     }
     await this.sameContents(steps.length);
+  }
+
+  /** Commands in the mode of this run: the replies, and what is told of the keys. */
+  private async samePlay(client: number, commands: readonly Words[]): Promise<void> {
+    const { oracle, tested, mode } = this;
+    const burst = mode === 'transaction' ? commands.filter((words) => !isRefusedByStock(words)) : commands;
+    const [expected, actual] = await Promise.all([oracle.play(client, burst), tested.play(client, burst)]);
+    burst.forEach((words, i) => {
+      if (mode === 'script' && isRounded(expected[i]) && isRounded(actual[i])) return;
+      if (!repliesAgree(words, expected[i], actual[i])) throw difference(words, expected[i], actual[i]);
+    });
+    const [theirs, ours] = await Promise.all([oracle.events(), tested.events()]);
+    const isOpen = burst.some((words) => words.some((word) => TIMES.test(word)));
+    if (isOpen || JSON.stringify(theirs) === JSON.stringify(ours)) return;
+    throw new Error(`events of ${burst.map(show).join('; ')}\n  expected ${show(theirs)}\n  got      ${show(ours)}`);
   }
 
   private async sameReplies(client: number, burst: readonly Words[]): Promise<void> {
