@@ -64,7 +64,8 @@ describeSkein('few open files', () => {
       await waitUntil('the rewrite', async () => /aof_rewrites:1\r/.test(String(await client.call('INFO'))));
       expect(await client.call('SAVE')).toBe('OK');
       expect(await client.call('SET', 'k', 'w')).toBe('OK');
-      expect(await server.stop()).toEqual(CLEAN);
+      server.signal('SIGTERM');
+      expect(await server.exit()).toEqual(CLEAN);
       const again = servers.add(await server.restart());
       expect(await (await again.connect()).call('GET', 'k')).toBe('w');
     });
