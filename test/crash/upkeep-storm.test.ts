@@ -261,10 +261,14 @@ describeSkein(`upkeep in any order (seed ${SEED})`, () => {
           replacement: 'return 0;',
         },
       ],
-    ])('%s', async (_, upkeep, ...plants) => {
-      const found = await weather(HUNT_ROUNDS, SEED, plants, upkeep).then(() => '', String);
-      // the server ran, and it is the weather that told
-      expect(found).toMatch(SIGNS);
-    });
+    ])(
+      '%s',
+      async (_, upkeep, ...plants) => {
+        const found = await weather(HUNT_ROUNDS, SEED, plants, upkeep).then(() => '', String);
+        // the server ran, and it is the weather that told
+        expect(found).toMatch(SIGNS);
+      },
+      180_000,
+    );
   });
 });
