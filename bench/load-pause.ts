@@ -8,7 +8,7 @@
  *
  *   npx node bench/load-pause.ts [--keys 10000000] [--data 8] [--workers 1] [--server redis-server]
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,6 +81,7 @@ async function main(): Promise<void> {
     nodeOptions: ['--import', join(import.meta.dirname, 'event-loop-watch.ts')],
     env: { EVENT_LOOP_WATCH: watchFile },
   });
+  writeFileSync(watchFile, '');
   const pinger = new Pinger(server.port, 1);
   const plan: LoadPlan = { port: server.port, keys: Number(values.keys), valueBytes: Number(values.data) };
   const loader = new Worker(new URL(import.meta.url), { workerData: plan });

@@ -21,7 +21,8 @@ const NAP_MS = 0.2;
 /**
  * After so much work the thread gives its core away for a moment, unasked. The system would let it have the core for 3 ms while a worker
  * whose client has just written waits for one. (A lower priority of the thread changes nothing.) The first is for times at which a worker
- * has served somebody within SERVED_MS.
+ * has served somebody within SERVED_MS: p99 of a light load is 1.2 ms in a process's first snapshot then, in place of 1.6 with the second
+ * all the time; the snapshot takes up to two thirds longer.
  */
 const WORK_MS = 0.1;
 const LONG_WORK_MS = 0.25;

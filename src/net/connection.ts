@@ -570,8 +570,13 @@ export class Connection implements Peer, OutputSink {
   private scheduleGoOn(): void {
     if (this.goOnScheduled || this.draining) return;
     this.goOnScheduled = true;
-    setImmediate(this.goOn);
+    setImmediate(this.awaitTurn);
   }
+
+  /** What is set while sockets are read runs in the same turn of the event loop, before any other socket is: so goes on a turn later. */
+  private readonly awaitTurn = (): void => {
+    setImmediate(this.goOn);
+  };
 
   private readonly goOn = (): void => {
     this.goOnScheduled = false;
