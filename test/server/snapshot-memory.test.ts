@@ -47,7 +47,7 @@ describeSkein('the memory of a snapshot', () => {
     const server = await servers.start(start);
     const client = await server.connect();
     await fill(client);
-    await client.must('CONFIG', 'SET', 'rdb-key-save-delay', 20);
+    await client.must('CONFIG', 'SET', 'rdb-key-save-delay', 200);
     await client.must('BGSAVE');
     let over = false;
     const storm = Array.from({ length: WRITERS }, (_, share) => writeStorm(server, share, () => over));
