@@ -133,6 +133,8 @@ describe('ioredis', () => {
 
   test('MONITOR shows what all connections do, without secrets', async () => {
     const [one, two] = [io(), io()];
+    // ioredis takes a line for a reply that comes in one piece with the answer to MONITOR: nobody else is at it at that moment
+    await Promise.all([one.ping(), two.ping()]);
     const monitor = await one.monitor();
     closers.push(() => monitor.disconnect());
     const seen: string[] = [];
