@@ -4,7 +4,7 @@
  *
  *   in order    writes refused ─► snapshot, if any ─► no new connections ─► workers tell each other what they owe to each other's
  *               clients, send what they owe to their own, stop ─► journal sealed ─► 0
- *   at once     while loading ─► 0, the files stay as they are        a later signal ─► what is published is written ─► 1
+ *   at once     while loading ─► 0, the files stay as they are        a second signal ─► what is published is written ─► 1
  *   at once     while a script runs on and on ─► 0, what it did is not published
  *   loudly      what is published is written ─► 1
  *
@@ -30,11 +30,9 @@ import { stackOf } from './source-places.ts';
 import type { Supervisor } from './supervisor.ts';
 
 const JOURNAL_STOP_MS = 60_000;
-/**
- * Signals that come so close together are one wish: Ctrl-C goes to npm and to the server it has started, and npm passes on what the server
- * has got already.
- */
-const ONE_WISH_MS = 1000;
+/** `npm start` passes on the Ctrl-C that the server has got from the terminal already: under it a signal that comes so soon is an echo. */
+const HAS_ECHO = process.env['npm_lifecycle_event'] === 'start';
+const ECHO_MS = 1000;
 const LOOK_EVERY_MS = 1;
 
 export interface ShutdownParts {
@@ -93,7 +91,7 @@ export class Shutdown {
     const { log, settings, access } = this.parts;
     const isFirst = this.signalledMs === Number.NEGATIVE_INFINITY;
     const nowMs = systemClock.steadyMs();
-    if (nowMs - this.signalledMs < ONE_WISH_MS) return;
+    if (HAS_ECHO && nowMs - this.signalledMs < ECHO_MS) return;
     if (!isFirst && (this.begun || this.control.state !== 0)) {
       log.line('warning', `Received ${name} again, exiting now without waiting for anything`);
       this.leave(1);

@@ -96,8 +96,9 @@ describe('ways out', () => {
     expect(present).toBeGreaterThanOrEqual(answered);
   });
 
-  test('a wish that comes twice is one: Ctrl-C reaches a server that npm has started from the terminal and from npm', async () => {
-    const server = await start({ save: '3600 1' });
+  test('under npm start Ctrl-C comes twice, from the terminal and from npm, and is one wish', async () => {
+    const env = { npm_lifecycle_event: 'start' };
+    const server = await startShape(servers, SHAPES[0], { options: { save: '3600 1' }, env });
     const client = await server.connect();
     await client.must('SET', 'kept', 'yes');
     server.signal('SIGINT');

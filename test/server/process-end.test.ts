@@ -27,19 +27,6 @@ async function sayWhen(server: ServerProcess, text: string | RegExp): Promise<vo
   await waitUntil(`${text} in the log`, () => server.log().search(text) >= 0);
 }
 
-/** Sends the signal until the process has ended: at first it is taken for an echo of the one before. */
-async function insist(server: ServerProcess, signal: NodeJS.Signals) {
-  let ended = false;
-  const exit = server.exit(10_000).finally(() => {
-    ended = true;
-  });
-  await waitUntil('the end', () => {
-    if (!ended) server.signal(signal);
-    return ended;
-  });
-  return exit;
-}
-
 /** A server whose worker sleeps for so long that nobody would wait for it. */
 async function stuckServer(): Promise<ServerProcess> {
   const server = await started();
@@ -54,7 +41,8 @@ describeSkein('an end', () => {
     const server = await stuckServer();
     server.signal(signal);
     await sayWhen(server, 'User requested shutdown');
-    expect(await insist(server, signal)).toEqual(LOUD);
+    server.signal(signal);
+    expect(await server.exit(5000)).toEqual(LOUD);
     expect(server.log()).toContain('again, exiting now');
     const again = servers.add(await server.restart());
     expect(await (await again.connect()).call('GET', 'kept')).toBe('yes');
@@ -168,7 +156,8 @@ describeSkein('with a disk that takes nothing more', () => {
       const { server } = await brokenServer();
       server.signal('SIGTERM');
       await sayWhen(server, 'shutdown is refused');
-      expect(await insist(server, 'SIGTERM')).toEqual(LOUD);
+      server.signal('SIGTERM');
+      expect(await server.exit(5000)).toEqual(LOUD);
     });
 
     test('a refused signal is forgotten when the disk takes writes again: the next one ends it in order', async () => {
