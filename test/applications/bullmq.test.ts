@@ -212,7 +212,7 @@ describe('time', () => {
       { limiter: { max: 100, duration: 1000 } },
     );
     await jobs.addBulk(upTo(3).map((n) => ({ name: 'm', data: { n } })));
-    await waitUntil('all', () => done.length === 3);
+    await waitUntil('all', async () => (await jobs.getCompletedCount()) === 3);
     expect(refused).toBe(2);
     expect(done).toEqual([0, 1, 2]);
     expect((await jobs.getCompleted()).map((job) => job.attemptsMade)).toEqual([1, 1, 1]);
