@@ -21,7 +21,7 @@ import { REPLY_MODE } from '../commands/reply-mode.ts';
 import type { Args } from '../resp/args.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import type { CommandTiming } from './command-timing.ts';
-import { type Executor, OUT_OF_ROOM } from './executor.ts';
+import { type Executor, OUT_OF_ROOM, SPIN_MICROS } from './executor.ts';
 import type { GateFacts } from './gate.ts';
 import { type LookAhead, MOST_COMMANDS } from './look-ahead.ts';
 import type { Session } from './session.ts';
@@ -31,7 +31,7 @@ const COMMANDS_PROCESSED = COUNTER.commandsProcessed;
 /** Longer arguments go alone: what a command costs under the latch grows with them. */
 const MOST_BYTES = 1024;
 /** So long the latch is kept over commands that are timed, in milliseconds: no longer than others spin for it. */
-const MOST_MS = 0.02;
+const MOST_MS = SPIN_MICROS / 1000;
 const MINUS = 45;
 /** Of a command that was not timed. */
 const UNTIMED = -1;

@@ -50,7 +50,7 @@ const READONLY = FLAG.readonly;
 const SETTLING = INTEREST.settling;
 
 /** How long a thread spins for a busy latch, in microseconds (R1). */
-const SPIN_MICROS = 20;
+export const SPIN_MICROS = 20;
 /** Room that every writing unit has besides its own arguments: table growth, a heap page, small results. */
 const UNIT_SLACK_BYTES = 1 << 20;
 /** The largest block among these, besides one that holds an argument: a page of the table, with its headers. */

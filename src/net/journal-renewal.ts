@@ -13,15 +13,13 @@
  */
 import type { Log } from '../admin/log.ts';
 import type { SettingsStore } from '../admin/settings-store.ts';
-import { DurabilityRules } from '../dispatch/durability-rules.ts';
 import { closeQuietly, systemFiles } from '../env/files.ts';
 import { JournalControl } from '../journal/journal-control.ts';
-import { JOURNAL_STATE, type JournalMemory, JournalWords, openJournal, POLICY } from '../journal/journal-memory.ts';
+import { JOURNAL_STATE, type JournalMemory, JournalWords, openJournal } from '../journal/journal-memory.ts';
 import type { ManifestFile } from '../persistence/aof-manifest.ts';
 import { DamageError } from '../persistence/damage.ts';
 import { dropUnfinished, finishReplacing, isHalfPlaced, type Place } from '../persistence/data-set.ts';
 import { recoverShards, startOf } from '../persistence/recovery.ts';
-import { rulesText } from '../shard/rules-text.ts';
 import type { ShardAccess } from '../shard/shard-access.ts';
 import { STATE } from '../shard/world.ts';
 import { underAllLatchesSoon } from './all-latches.ts';
@@ -29,7 +27,7 @@ import { placeOf } from './data-home.ts';
 import { endTurn, takeTurn, WORK } from './data-set-turn.ts';
 import { writeBases } from './data-set-writer.ts';
 import { isClaimed } from './folder-claim.ts';
-import { wantedPolicies } from './journal-switch.ts';
+import { promisesAlways, wantedPolicies } from './journal-switch.ts';
 import { patientFiles } from './patient-files.ts';
 import type { Snapshots } from './snapshots.ts';
 
@@ -81,12 +79,10 @@ export class JournalRenewal {
     const { access, settings, memory } = this.parts;
     if ((this.control.state & JOURNAL_STATE.syncFailed) === 0 || (access.stateBits() & STATE.shuttingDown) !== 0)
       return false;
-    if (new DurabilityRules(rulesText(access.process)).hasAlways) return false;
-    const policies = wantedPolicies(settings, memory.shards);
     const place = placeOf(settings);
     return (
       settings.flag('appendonly') &&
-      !policies.includes(POLICY.always) &&
+      !promisesAlways(access, memory) &&
       isClaimed(access.process, place) &&
       !isHalfPlaced(place)
     );

@@ -121,11 +121,16 @@ function close(memory: JournalMemory): boolean {
   return new JournalControl(memory).closeJournals(allJournals(memory), patientFiles);
 }
 
-/** False: somebody was promised that what is answered is on stable storage, and waits for that. */
-function abandon(access: ShardAccess, memory: JournalMemory): boolean {
+/** Does any shard, or any rule, promise that what is answered is on stable storage? */
+export function promisesAlways(access: ShardAccess, memory: JournalMemory): boolean {
   const control = new JournalControl(memory);
-  for (let shard = 0; shard < memory.shards; shard++) if (control.policy(shard) === POLICY.always) return false;
-  if (new DurabilityRules(rulesText(access.process)).hasAlways) return false;
+  for (let shard = 0; shard < memory.shards; shard++) if (control.policy(shard) === POLICY.always) return true;
+  return new DurabilityRules(rulesText(access.process)).hasAlways;
+}
+
+/** False: somebody waits for what was promised. */
+function abandon(access: ShardAccess, memory: JournalMemory): boolean {
+  if (promisesAlways(access, memory)) return false;
   letGo(memory);
   return true;
 }

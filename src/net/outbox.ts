@@ -372,9 +372,14 @@ export class Outbox {
   private areSafe(stamps: number[]): boolean {
     for (let i = 0; i < stamps.length; i += 2) {
       const journal = this.journals[stamps[i]];
-      if ((this.isRuled || this.isAlways(stamps[i]) ? journal.safe() : journal.written()) < stamps[i + 1]) return false;
+      if ((this.mustBeSafe(stamps[i]) ? journal.safe() : journal.written()) < stamps[i + 1]) return false;
     }
     return true;
+  }
+
+  /** Is a position of this shard reached when it is synced, not when it is written? */
+  private mustBeSafe(shard: number): boolean {
+    return this.isRuled || this.isAlways(shard);
   }
 
   /** May shards have to be safe that are not `always`? */
@@ -422,8 +427,7 @@ export class Outbox {
     for (const sink of this.holders) {
       const { stamps } = sink.heldOutputs[0];
       for (let i = 0; i < stamps.length; i += 2) {
-        const mustBeSafe = this.isRuled || this.isAlways(stamps[i]);
-        if (mustBeSafe && this.journals[stamps[i]].safe() < stamps[i + 1] && !sink.closed) sink.close();
+        if (this.mustBeSafe(stamps[i]) && this.journals[stamps[i]].safe() < stamps[i + 1] && !sink.closed) sink.close();
       }
     }
     this.releaseSafe();
